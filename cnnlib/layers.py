@@ -1,0 +1,235 @@
+"""Layers that the classic papers use and Keras does not have, as small serialisable Keras layers."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("cnnlib")
+def scaled_tanh(x):
+    """Squash with 1.7159 tanh(2x/3): f(1) = 1, f(-1) = -1 (LeCun et al. 1998, App. A)."""
+    return 1.7159 * ops.tanh(2 / 3 * x)
+
+
+@keras.saving.register_keras_serializable("cnnlib")
+class FanInUniform(keras.initializers.Initializer):
+    """Uniform weights in +-2.4 / F, F the number of inputs of a unit (LeCun et al. 1998, App. A)."""
+
+    def __call__(self, shape, dtype=None):
+        """Weights of ``shape``, whose last axis counts the units."""
+        limit = 2.4 / math.prod(shape[:-1])
+        return keras.random.uniform(shape, -limit, limit, dtype=dtype)
+
+
+@keras.saving.register_keras_serializable("cnnlib")
+class Subsampling(keras.layers.Layer):
+    """Trainable subsampling (LeCun et al. 1998, layers S2 and S4): f(w (a + b + c + d) + v).
+
+    The four units of each 2x2 square are added, the sum is multiplied by one trainable coefficient
+    of its map, one trainable bias of its map is added, and the result is squashed.
+    Maps of shape (batch, height, width, maps) become (batch, height // 2, width // 2, maps).
+    """
+
+    def __init__(self, activation=scaled_tanh, **kwargs):
+        super().__init__(**kwargs)
+        self.activation = keras.activations.get(activation)
+
+    def build(self, input_shape):
+        maps = input_shape[-1]
+        # A unit has four inputs, all with the same weight.
+        self.coefficient = self.add_weight(
+            shape=(maps,), initializer=keras.initializers.RandomUniform(-2.4 / 4, 2.4 / 4), name="coefficient"
+        )
+        self.bias = self.add_weight(shape=(maps,), initializer="zeros", name="bias")
+
+    def call(self, x):
+        total = 4 * ops.average_pool(x, 2, strides=2, padding="valid", data_format="channels_last")
+        return self.activation(self.coefficient * total + self.bias)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, maps = input_shape
+        return (batch, None if height is None else height // 2, None if width is None else width // 2, maps)
+
+    def get_config(self):
+        return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}
+
+
+@keras.saving.register_keras_serializable("cnnlib")
+class PartiallyConnectedConv2D(keras.layers.Layer):
+    """A 'valid' convolution in which each output map sees only some input maps (LeCun et al. 1998, C3).
+
+    ``table`` has one row of text an input map and one letter an output map: X where the two are
+    linked, any other letter where they are not. Only linked pairs have weights, so the layer has
+    links x size x size + output maps parameters. Images (batch, height, width, input maps) become
+    (batch, height - size + 1, width - size + 1, output maps).
+
+    Raises:
+        ValueError: rows of different lengths, an output map without any link, or an input whose
+            number of maps is not the table's number of rows.
+    """
+
+    def __init__(self, table, kernel_size, activation=None, **kwargs):
+        super().__init__(**kwargs)
+        self.table = tuple(table)
+        self.kernel_size = kernel_size
+        self.activation = keras.activations.get(activation)
+        if len({len(row) for row in self.table}) != 1:
+            raise ValueError(f"table: all rows must have the same length, got {[len(r) for r in self.table]}")
+        self.linked = np.array([[letter == "X" for letter in row] for row in self.table])
+        if not self.linked.any(axis=0).all():
+            lonely = np.flatnonzero(~self.linked.any(axis=0)).tolist()
+            raise ValueError(f"table: every output map needs at least one X, none in column(s) {lonely}")
+
+    def build(self, input_shape):
+        inputs, outputs = self.linked.shape
+        if input_shape[-1] != inputs:
+            raise ValueError(
+                f"{self.name}: the table has {inputs} rows, but the input has {input_shape[-1]} maps"
+            )
+        size, links = self.kernel_size, int(self.linked.sum())
+        # Row k of `scatter` says at which (input, output) pair link k stands in the dense kernel.
+        pairs = np.flatnonzero(self.linked)
+        self.scatter = np.zeros((links, inputs * outputs), "float32")
+        self.scatter[np.arange(links), pairs] = 1
+        # A unit of map j has size * size * (links of j) inputs; 2.4 over that bounds its weights.
+        limit = (2.4 / (size * size * self.linked.sum(axis=0)))[pairs % outputs].astype("float32")
+        self.kernel = self.add_weight(
+            shape=(size, size, links),
+            initializer=lambda shape, dtype: limit * keras.random.uniform(shape, -1, 1, dtype=dtype),
+            name="kernel",
+        )
+        self.bias = self.add_weight(shape=(outputs,), initializer="zeros", name="bias")
+
+    def dense_kernel(self):
+        """The kernel of the full convolution, (size, size, input maps, output maps), zero where unlinked."""
+        return ops.reshape(
+            ops.matmul(self.kernel, self.scatter), (self.kernel_size, self.kernel_size, *self.linked.shape)
+        )
+
+    def call(self, x):
+        x = ops.conv(x, self.dense_kernel(), padding="valid", data_format="channels_last")
+        return self.activation(x + self.bias)
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, _ = input_shape
+        return (batch, *(s and s - self.kernel_size + 1 for s in sides), self.linked.shape[1])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "table": self.table,
+            "kernel_size": self.kernel_size,
+            "activation": keras.activations.serialize(self.activation),
+        }
+
+
+@keras.saving.register_keras_serializable("cnnlib")
+class RadialBasis(keras.layers.Layer):
+    """Radial basis functions with fixed centres: y_i = sum_j (x_j - w_ij)^2 (LeCun et al. 1998, eq. 7).
+
+    ``codes`` has the shape (classes, units) and is not trained. Inputs (batch, units) become squared
+    distances (batch, classes); the smallest one names the class.
+    """
+
+    def __init__(self, codes, **kwargs):
+        super().__init__(**kwargs)
+        self.codes = np.asarray(codes, "float32")
+        if self.codes.ndim != 2:
+            raise ValueError(f"codes: expected the shape (classes, units), got {self.codes.shape}")
+
+    def build(self, input_shape):
+        if input_shape[-1] != self.codes.shape[1]:
+            raise ValueError(
+                f"{self.name}: codes of {self.codes.shape[1]} units, but an input of {input_shape[-1]}"
+            )
+
+    def call(self, x):
+        return ops.sum(ops.square(ops.expand_dims(x, 1) - ops.cast(self.codes, x.dtype)), axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.codes.shape[0])
+
+    def get_config(self):
+        return {**super().get_config(), "codes": self.codes.tolist()}
+
+
+@keras.saving.register_keras_serializable("cnnlib")
+class LocalResponseNormalization(keras.layers.Layer):
+    """b_i = a_i / (k + alpha sum_j a_j^2)^beta over n channels around i (Krizhevsky et al. 2012, 3.3).
+
+    The sum runs over channels max(0, i - n // 2) to min(N - 1, i + n // 2). As in the paper, alpha is
+    not divided by n (the released source, Caffe and PyTorch do divide). The shape does not change.
+
+    Raises:
+        ValueError: n is not a positive odd number.
+    """
+
+    def __init__(self, k=2.0, n=5, alpha=1e-4, beta=0.75, **kwargs):
+        super().__init__(**kwargs)
+        if n < 1 or n % 2 == 0:
+            raise ValueError(f"n: expected a positive odd number of channels, got {n}")
+        self.k, self.n, self.alpha, self.beta = k, n, alpha, beta
+
+    def call(self, x):
+        half = self.n // 2
+        squares = ops.pad(ops.square(x), [[0, 0], [0, 0], [0, 0], [half, half]])
+        channels = x.shape[-1]
+        total = sum(squares[..., i : i + channels] for i in range(self.n))
+        return x / ops.power(self.k + self.alpha * total, self.beta)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "k": self.k, "n": self.n, "alpha": self.alpha, "beta": self.beta}
+
+
+@keras.saving.register_keras_serializable("cnnlib")
+class GroupedConv2D(keras.layers.Conv2D):
+    """``keras.layers.Conv2D`` that convolves its groups one by one: same options, weights and output.
+
+    With ``groups=2`` each half of the output maps sees its own half of the input maps (Krizhevsky et
+    al. 2012, Fig. 2). On a CPU Keras leaves a grouped convolution to XLA, whose gradient takes about
+    ten times as long as that of the same halves convolved apart.
+
+    Raises:
+        ValueError: ``groups`` does not divide the number of output or of input maps.
+    """
+
+    def convolution_op(self, inputs, kernel):
+        channels = -1 if self.data_format == "channels_last" else 1
+        parts = zip(ops.split(inputs, self.groups, axis=channels), ops.split(kernel, self.groups, axis=-1))
+        convolve = super().convolution_op
+        return ops.concatenate([convolve(part, own) for part, own in parts], axis=channels)
+
+
+@keras.saving.register_keras_serializable("cnnlib")
+class ZeroChannels(keras.layers.Layer):
+    """Appends maps of zeros until there are ``channels`` (He et al. 2015, shortcut option A).
+
+    Images (batch, height, width, maps) become (batch, height, width, channels). No parameters.
+
+    Raises:
+        ValueError: the input has more than ``channels`` maps.
+    """
+
+    def __init__(self, channels, **kwargs):
+        super().__init__(**kwargs)
+        self.channels = channels
+
+    def build(self, input_shape):
+        if input_shape[-1] > self.channels:
+            raise ValueError(
+                f"{self.name}: expected at most {self.channels} maps, but the input has {input_shape[-1]}"
+            )
+
+    def call(self, x):
+        return ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, self.channels - x.shape[-1]]])
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.channels)
+
+    def get_config(self):
+        return {**super().get_config(), "channels": self.channels}

@@ -1,0 +1,100 @@
+"""AlexNet: Krizhevsky, Sutskever and Hinton 2012, "ImageNet classification with deep convolutional
+neural networks", NIPS 25, section 3 and Fig. 2.
+
+``alexnet`` is the network of the paper with its two halves, which the authors kept on two GPUs: conv2,
+conv4 and conv5 see the maps of their own half only. ``alexnet-ungrouped`` links every map to every map.
+The paper prints 224 pixels, but its 55x55 maps follow from 227 (no padding, 11x11, stride 4).
+"""
+
+import keras
+from keras import layers
+
+from cnnlib.layers import GroupedConv2D, LocalResponseNormalization
+from cnnlib.models.checks import check_classes, check_input_shape, each_its_own, smallest_side
+
+# Sections 3.3 to 3.5 and 5, one row a convolutional layer: side and stride of the filters, maps,
+# groups, initial biases, and what follows.
+TABLE = (
+    (11, 4, 96, 1, 0, "normalise pool"),
+    (5, 1, 256, 2, 1, "normalise pool"),
+    (3, 1, 384, 1, 0, ""),
+    (3, 1, 384, 2, 1, ""),
+    (3, 1, 256, 2, 1, "pool"),
+)
+
+UNGROUPED = tuple((side, stride, maps, 1, *rest) for side, stride, maps, _, *rest in TABLE)
+
+# Units of the two hidden layers.
+DENSE = (4096, 4096)
+
+# Section 3.4: the pools overlap.
+POOL_SIDE, POOL_STRIDE = 3, 2
+
+# Section 5: all weights are drawn from a normal distribution with this standard deviation.
+NORMAL = {"class_name": "RandomNormal", "config": {"stddev": 0.01}}
+
+
+def alexnet_layer(x, row, number, kernel_initializer):
+    """One row of the table: convolution and ReLU, then normalisation and max pooling where it says so."""
+    side, stride, maps, groups, bias, then = row
+    convolution = GroupedConv2D if groups > 1 else layers.Conv2D
+    x = convolution(
+        maps,
+        side,
+        strides=stride,
+        # Only the first layer has no padding: 227 -> (227 - 11) / 4 + 1 = 55.
+        padding="valid" if number == 1 else "same",
+        groups=groups,
+        activation="relu",
+        kernel_initializer=kernel_initializer,
+        bias_initializer=keras.initializers.Constant(bias),
+        name=f"conv{number}",
+    )(x)
+    if "normalise" in then:
+        x = LocalResponseNormalization(name=f"norm{number}")(x)
+    if "pool" in then:
+        x = layers.MaxPooling2D(POOL_SIDE, POOL_STRIDE, name=f"pool{number}")(x)
+    return x
+
+
+def alexnet(
+    input_shape=(227, 227, 3),
+    classes=1000,
+    *,
+    table=TABLE,
+    dense=DENSE,
+    dropout=0.5,
+    kernel_initializer=NORMAL,
+    classifier_activation=None,
+):
+    """AlexNet of Krizhevsky et al. 2012: images (batch, 227, 227, 3) to class scores (batch, 1000).
+
+    ``table`` has one row a convolutional layer, ``dense`` one number a hidden layer. An option that
+    cannot be met raises a ValueError or TypeError that names it.
+    """
+    steps = [(table[0][0], table[0][1])]
+    steps += [(POOL_SIDE, POOL_STRIDE) for row in table if "pool" in row[-1]]
+    check_input_shape(input_shape, smallest=smallest_side(steps))
+    kernel_initializer = each_its_own(kernel_initializer)
+
+    x = image = keras.Input(input_shape, name="image")  # 227x227x3
+    for number, row in enumerate(table, start=1):
+        # 55x55x96, pooled 27; 27x27x256, pooled 13; 13x13x384; 13x13x384; 13x13x256, pooled 6
+        x = alexnet_layer(x, row, number, kernel_initializer)
+    x = layers.Flatten(name="flatten")(x)  # 9216
+    for number, units in enumerate(dense, start=len(table) + 1):
+        x = layers.Dense(
+            units,
+            activation="relu",
+            kernel_initializer=kernel_initializer,
+            bias_initializer="ones",
+            name=f"fc{number}",
+        )(x)  # 4096
+        x = layers.Dropout(dropout, name=f"dropout{number}")(x)
+    x = layers.Dense(
+        check_classes(classes),
+        activation=classifier_activation,
+        kernel_initializer=kernel_initializer,
+        name=f"fc{len(table) + len(dense) + 1}",
+    )(x)  # 1000
+    return keras.Model(image, x, name="alexnet")

@@ -1,0 +1,145 @@
+"""The figures of the book, one look for all: legible on a phone, in greyscale and for the colour-blind.
+
+Every function returns a closed ``matplotlib.figure.Figure``: as the last line of a cell it is shown
+once. Errors are in percent; training is dashed, test solid, as in He et al. 2015, Fig. 6.
+"""
+
+import contextlib
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+# Okabe and Ito's colours, ordered so that neighbours differ in lightness too (yellow left out: too
+# light on white), with a marker each, so that no line is told from another by colour alone.
+COLOURS = ("#0072B2", "#E69F00", "#000000", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+STYLE = {
+    "figure.dpi": 150,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.size": 10.5,
+    "axes.titlesize": 10.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "image.cmap": "gray",
+    "image.interpolation": "nearest",
+}
+
+WIDTH = 6.0  # inches; a figure of this width is read at 350 to 700 pixels
+
+
+@contextlib.contextmanager
+def figure(rows=1, columns=1, height=3.4, **options):
+    """A figure in the book's look and its axes: ``with figure() as (fig, axes): ...``; closed at the end."""
+    with plt.rc_context(STYLE):
+        fig, axes = plt.subplots(rows, columns, figsize=(WIDTH, height), **options)
+        try:
+            yield fig, axes
+        finally:
+            plt.close(fig)
+
+
+def curves(runs, *, logarithmic=True, limits=None, height=3.6):
+    """Training error (dashed) and test error (solid) by pass over the training set.
+
+    ``runs`` maps a label to one history or to a list of histories over seeds (anything with
+    ``train_error`` and ``test_error`` in percent, one value a pass); several seeds give their mean
+    and a band from the lowest to the highest.
+
+    Raises:
+        ValueError: no runs, or histories of one label that differ in length.
+    """
+    if not runs:
+        raise ValueError("runs: expected at least one labelled history, got none")
+    with figure(height=height) as (fig, axes):
+        for (label, histories), colour, marker in zip(runs.items(), COLOURS, MARKERS):
+            histories = histories if isinstance(histories, list | tuple) else [histories]
+            for part, line in (("train", "--"), ("test", "-")):
+                series = [getattr(history, f"{part}_error") for history in histories]
+                lengths = [len(s) for s in series]
+                if len(set(lengths)) != 1:
+                    raise ValueError(f"{label}: histories of different length, {lengths} passes")
+                series = np.array(series, float)
+                if logarithmic:
+                    series[series <= 0] = np.nan  # an error of zero has no logarithm: leave a gap
+                passes = np.arange(1, series.shape[1] + 1)
+                axes.plot(
+                    passes, series.mean(axis=0), line, color=colour, label=f"{label}, {part}",
+                    marker=marker, markevery=max(1, len(passes) // 8),
+                    markerfacecolor=colour if part == "test" else "white",
+                )  # fmt: skip
+                if len(series) > 1:
+                    axes.fill_between(passes, series.min(0), series.max(0), color=colour, alpha=0.18, lw=0)
+        axes.set(xlabel="passes over the training set", ylabel="error (%)", ylim=limits)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        if logarithmic:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.grid(which="minor", axis="y", linewidth=0.4)
+        fig.legend(loc="outside upper center", ncols=2)
+    return fig
+
+
+def seeds(results, *, reference=None, xlabel="test error after the last pass (%)"):
+    """One row a label, one dot a seed, a bar at the mean: for ablations and comparisons.
+
+    ``results`` maps a label to its values over seeds. ``reference`` is a pair (value, text): a
+    dashed line, such as the paper's figure.
+    """
+    with figure(height=0.9 + 0.42 * len(results)) as (fig, axes):
+        for row, values in enumerate(results.values()):
+            axes.plot(values, np.full(len(values), row), "o", color=COLOURS[0], alpha=0.65, mec="white")
+            axes.plot(np.mean(values), row, "|", color="black", markersize=17, markeredgewidth=2.2)
+        if reference:
+            value, text = reference
+            axes.axvline(value, color=COLOURS[4], linestyle="--", linewidth=1.4)
+            axes.text(value, -0.62, f" {text}", color=COLOURS[4], fontsize=9.5, va="center", ha="left")
+        axes.set(xlabel=xlabel, ylim=(len(results) - 0.5, -0.9 if reference else -0.5))
+        axes.set_yticks(range(len(results)), results)
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+    return fig
+
+
+def images(pictures, *, titles=None, columns=None, signed=False, together=True, size=None):
+    """A grid of pictures or maps: (count, height, width) in grey or (count, height, width, 3) in colour.
+
+    ``signed=True`` puts zero at mid-grey; ``together=False`` stretches each picture's contrast by
+    itself instead of all on one scale. ``size`` is the height of a row in inches.
+
+    Raises:
+        ValueError: another number of axes, or not as many titles as pictures.
+    """
+    pictures = np.asarray(pictures)
+    if pictures.ndim not in (3, 4):
+        raise ValueError(f"pictures: expected 3 or 4 axes, got the shape {pictures.shape}")
+    if titles is not None and len(titles) != len(pictures):
+        raise ValueError(f"titles: expected {len(pictures)}, one a picture, got {len(titles)}")
+    columns = columns or min(len(pictures), 8)
+    rows = -(-len(pictures) // columns)
+    size = size or WIDTH / columns * pictures.shape[1] / pictures.shape[2]
+    lines = 0 if titles is None else 1 + max(str(title).count("\n") for title in titles)
+    with figure(rows, columns, height=rows * (size + 0.2 * lines), squeeze=False) as (fig, axes):
+        fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+        for index, ax in enumerate(axes.flat):
+            ax.axis("off")
+            if index >= len(pictures):
+                continue
+            scope = pictures if together else pictures[index]
+            low, high = scope.min(), scope.max()
+            if signed:
+                low, high = -np.abs(scope).max(), np.abs(scope).max()
+            ax.imshow(pictures[index], vmin=low, vmax=high)
+            if titles is not None:
+                ax.set_title(titles[index], fontsize=9, pad=2)
+    return fig

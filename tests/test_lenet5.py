@@ -1,0 +1,145 @@
+"""LeNet-5 held against LeCun et al. 1998, section II.B, and its layers and loss against slow references."""
+
+import keras
+import numpy as np
+import pytest
+
+import cnnlib
+from cnnlib.layers import scaled_tanh
+from cnnlib.models.lenet5 import BITMAPS, C3_TABLE, digit_codes, map_loss
+
+# The paper's text, layer by layer: output shape, trainable parameters, connections.
+PAPER = {
+    "c1": ((28, 28, 6), 156, 122_304),
+    "s2": ((14, 14, 6), 12, 5_880),
+    "c3": ((10, 10, 16), 1_516, 151_600),
+    "s4": ((5, 5, 16), 32, 2_000),
+    "c5": ((1, 1, 120), 48_120, 48_120),
+    "f6": ((84,), 10_164, 10_164),
+    "output": ((10,), 0, 840),
+}
+
+
+@pytest.fixture(scope="module")
+def network():
+    return cnnlib.models.build("lenet5")
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_layer_is_the_papers(network, name):
+    shape, parameters, connections = PAPER[name]
+    layer = network.get_layer(name)
+    assert layer.output.shape[1:] == shape
+    assert sum(int(np.prod(w.shape)) for w in layer.trainable_weights) == parameters
+    row = next(row for row in cnnlib.account(network).rows if row.name == name)
+    assert row.parameters == parameters
+    assert row.connections == connections
+
+
+def test_totals(network):
+    account = cnnlib.account(network)
+    assert account.parameters == 60_000
+    assert account.connections == 340_908
+    assert cnnlib.account(cnnlib.models.build("lenet5-modern")).parameters == 61_706
+
+
+def test_c3_table_has_the_papers_sixty_links():
+    columns = ["".join(column) for column in zip(*C3_TABLE)]
+    assert [c.count("X") for c in columns] == [3] * 6 + [4] * 9 + [6]
+    assert len(set(columns)) == 16  # no two maps see the same inputs
+    # Maps 0-5 see three, 6-11 four neighbours on a ring of the six maps of S2.
+    for first in range(6):
+        ring = [C3_TABLE[(first + step) % 6] for step in range(6)]
+        assert [row[first] for row in ring] == list("XXX...")
+        assert [row[6 + first] for row in ring] == list("XXXX..")
+
+
+def test_every_bitmap_is_7_by_12_and_no_two_are_alike():
+    lines = BITMAPS.strip().splitlines()
+    assert len(lines) == 12 and all(len(d) == 7 for line in lines for d in line.split())
+    codes = np.array(digit_codes())
+    assert codes.shape == (10, 84) and set(codes.flat) == {-1, 1}
+    apart = (codes[:, None] != codes).sum(axis=-1) + 84 * np.eye(10, dtype=int)
+    assert apart.min() >= 9
+
+
+def test_scaled_tanh_fixes_plus_and_minus_one():
+    values = keras.ops.convert_to_numpy(scaled_tanh(np.array([-1.0, 0.0, 1.0], "float32")))
+    np.testing.assert_allclose(values, [-1, 0, 1], atol=2e-5)
+
+
+def test_initial_weights_are_bounded_by_the_fan_in(network):
+    for name, fan_in in (("c1", 25), ("c5", 400), ("f6", 120)):
+        kernel = keras.ops.convert_to_numpy(network.get_layer(name).kernel)
+        assert 0.8 * 2.4 / fan_in < np.abs(kernel).max() <= 2.4 / fan_in
+    c3 = network.get_layer("c3")
+    kernel = keras.ops.convert_to_numpy(c3.dense_kernel())
+    for column in range(16):
+        bound = 2.4 / (25 * c3.linked[:, column].sum())
+        assert 0.8 * bound < np.abs(kernel[..., column]).max() <= bound * (1 + 1e-6)
+
+
+def test_map_loss_by_hand():
+    distances = np.array([[1.0, 3.0, 0.5], [2.0, 7.0, 9.0]], "float32")
+    j = 1.5
+    expected = [
+        y[d] + np.log(np.exp(-j) + np.exp(-y[0]) + np.exp(-y[1]) + np.exp(-y[2]))
+        for y, d in zip(distances.astype(float), (2, 0))
+    ]
+    for labels in (np.array([2, 0]), np.array([[2.0], [0.0]])):
+        found = keras.ops.convert_to_numpy(map_loss(labels, distances, j))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_map_loss_does_not_overflow_at_large_distances():
+    found = keras.ops.convert_to_numpy(map_loss(np.array([0]), np.array([[500.0, 900.0]], "float32"), 1.0))
+    np.testing.assert_allclose(found, [499.0])
+
+
+@pytest.mark.parametrize("name", ["lenet5", "lenet5-modern"])
+def test_save_load_predict(name, tmp_path):
+    network = cnnlib.models.build(name)
+    images = np.random.default_rng(0).uniform(-0.1, 1.175, (3, 32, 32, 1)).astype("float32")
+    network.save(tmp_path / "network.keras")
+    again = keras.saving.load_model(tmp_path / "network.keras")
+    np.testing.assert_array_equal(again.predict(images, verbose=0), network.predict(images, verbose=0))
+
+
+@pytest.mark.parametrize("name", ["lenet5", "lenet5-modern"])
+def test_two_builds_differ_and_one_seed_repeats(name):
+    def kernel(seed):
+        keras.utils.set_random_seed(seed)
+        layers = cnnlib.models.build(name).layers
+        return [keras.ops.convert_to_numpy(w) for layer in layers for w in layer.trainable_weights]
+
+    assert all(np.array_equal(a, b) for a, b in zip(kernel(1), kernel(1)))
+    assert not np.array_equal(kernel(1)[0], kernel(2)[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"pooling": "median"}, ValueError, "'trainable', 'average', 'max'.*'median'"),
+        ({"output": "svm"}, ValueError, "'rbf', 'dense'.*'svm'"),
+        ({"classes": 26}, ValueError, "classes: expected one of 10, got 26"),
+        ({"output": "dense", "classes": 0}, ValueError, "at least 1, got 0"),
+        ({"output": "dense", "classes": 2.5}, TypeError, "whole number, got 2.5"),
+        ({"input_shape": (28, 28, 1)}, ValueError, "at least 32 pixels, got 28x28"),
+        ({"input_shape": (32, 32)}, TypeError, "height, width, channels"),
+        ({"input_shape": (32, 32, 0)}, ValueError, "at least 1 channel"),
+        ({"widths": (6, 12, 120, 84)}, ValueError, "widths.*16.*12"),
+        ({"widths": (6, 16, 120, 80)}, ValueError, "84 units, but an input of 80"),
+        ({"table": ("X" * 16, "X")}, ValueError, "same length"),
+        ({"table": ("X.",) * 6, "widths": (6, 2, 120, 84)}, ValueError, "at least one X"),
+        ({"widths": (5, 16, 120, 84)}, ValueError, "table has 6 rows, but the input has 5 maps"),
+        ({"depth": 7}, TypeError, "depth"),
+    ],
+)
+def test_bad_options_are_named(options, error, message):
+    with pytest.raises(error, match=message):
+        cnnlib.models.build("lenet5", **options)
+
+
+def test_unknown_name_lists_the_known_ones():
+    with pytest.raises(ValueError, match=r"unknown network .lenet-5. .did you mean 'lenet5'.*lenet5-modern"):
+        cnnlib.models.build("lenet-5")
