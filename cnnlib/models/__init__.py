@@ -1,14 +1,39 @@
 """The classic networks by name: ``build(name, **options)``, ``names()``."""
 
 import difflib
+import inspect
+import re
 
+from cnnlib.models.alexnet import UNGROUPED, alexnet
+from cnnlib.models.cifar_resnet import DEPTHS, cifar_resnet
+from cnnlib.models.googlenet import AUXILIARY, googlenet
 from cnnlib.models.lenet5 import MODERN, lenet5
+from cnnlib.models.nin import nin
+from cnnlib.models.resnet import TABLE as RESNETS
+from cnnlib.models.resnet import resnet
+from cnnlib.models.vgg import TABLE as VGGS
+from cnnlib.models.vgg import vgg
+from cnnlib.weights import check_published, load_published
 
 # name -> (function, the options that make the variant)
 NETWORKS = {
     "lenet5": (lenet5, {}),
     "lenet5-modern": (lenet5, MODERN),
+    "alexnet": (alexnet, {}),
+    "alexnet-ungrouped": (alexnet, {"table": UNGROUPED}),
+    **{f"vgg-{column}": (vgg, {"table": VGGS[column]}) for column in VGGS},
+    "nin": (nin, {}),
+    "googlenet": (googlenet, {}),
+    "googlenet-aux": (googlenet, {"auxiliary": AUXILIARY}),
+    **{f"plain-{depth}": (resnet, {"table": RESNETS[depth], "shortcut": None}) for depth in (18, 34)},
+    **{f"resnet-{depth}": (resnet, {"table": RESNETS[depth]}) for depth in RESNETS},
+    # The depths that the paper trained; ``build`` takes every other one of the form 6k + 2 as well.
+    **{f"cifar-plain-{depth}": (cifar_resnet, {"depth": depth, "shortcut": None}) for depth in DEPTHS},
+    **{f"cifar-resnet-{depth}": (cifar_resnet, {"depth": depth}) for depth in DEPTHS},
 }
+
+# Other names of the same networks.
+ALIASES = {"vgg16": "vgg-d", "vgg19": "vgg-e"}
 
 
 def names():
@@ -16,16 +41,43 @@ def names():
     return tuple(sorted(NETWORKS))
 
 
-def build(name, **options):
+def find(name):
+    """The name without aliases, the function that builds this network, and the options of the variant.
+
+    Raises:
+        ValueError: an unknown name; the error lists the known ones.
+    """
+    name = ALIASES.get(name, name) if isinstance(name, str) else name
+    if name in NETWORKS:
+        return name, *NETWORKS[name]
+    family = re.fullmatch(r"cifar-(plain|resnet)-([0-9]+)", str(name))
+    if family:
+        _, function, variant = find(f"cifar-{family[1]}-20")
+        return name, function, {**variant, "depth": int(family[2])}
+    close = difflib.get_close_matches(str(name), [*NETWORKS, *ALIASES], n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise ValueError(f"unknown network {name!r}{hint}; known: {', '.join([*names(), *ALIASES])}")
+
+
+def build(name, *, weights=None, **options):
     """A new network with random weights, as its paper has it; ``options`` replace those of the variant.
+
+    ``weights`` ("imagenet" or the path of a file) takes the place of the random weights by published
+    ones: see ``cnnlib.weights``.
 
     Raises:
         ValueError: an unknown name (the error lists the known ones) or an option out of range.
         TypeError: an option that the network does not have, or of a wrong type.
     """
-    if name not in NETWORKS:
-        close = difflib.get_close_matches(str(name), NETWORKS, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise ValueError(f"unknown network {name!r}{hint}; known: {', '.join(names())}")
-    function, variant = NETWORKS[name]
-    return function(**{**variant, **options})
+    name, function, variant = find(name)
+    known = list(inspect.signature(function).parameters)
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        raise TypeError(f"{name} has no option {', '.join(unknown)}; known: {', '.join(known)}")
+    if weights is not None:
+        check_published(name, options)
+    model = function(**{**variant, **options})
+    model.name = name
+    if weights is not None:
+        load_published(model, weights)
+    return model

@@ -38,6 +38,9 @@ AUXILIARY = ("4a", "4d")
 AUXILIARY_WIDTHS = (128, 1024)
 LOSS_WEIGHTS = (1.0, 0.3, 0.3)
 
+# Initial biases of all layers with ReLU.
+BIAS = 0.2
+
 
 def convolution(x, maps, side, stride=1, *, kernel_initializer, name):
     """A convolution with ReLU; with a stride, padded on both sides, where "same" pads right and bottom."""
@@ -50,7 +53,7 @@ def convolution(x, maps, side, stride=1, *, kernel_initializer, name):
         padding="same" if stride == 1 else "valid",
         activation="relu",
         kernel_initializer=kernel_initializer,
-        bias_initializer=keras.initializers.Constant(0.2),
+        bias_initializer=keras.initializers.Constant(BIAS),
         name=name,
     )(x)
 
@@ -74,23 +77,29 @@ def inception(x, row, kernel_initializer, name):
     return layers.Concatenate(name=name)([a, b, c, d])
 
 
-def auxiliary_classifier(x, classes, widths, kernel_initializer, activation, name):
+def auxiliary_classifier(x, classes, widths, dropout, kernel_initializer, activation, name):
     """The side network of section 5: 14x14 maps of an inception module to class scores."""
     maps, units = widths
-    x = layers.AveragePooling2D(5, 3, name=f"{name}_pool")(x)  # 4x4
+    x = layers.AveragePooling2D(5, 3, name=f"{name}_pool")(x)  # 4x4x512 after 4a, 4x4x528 after 4d
     x = convolution(x, maps, 1, kernel_initializer=kernel_initializer, name=f"{name}_conv")  # 4x4x128
     x = layers.Flatten(name=f"{name}_flatten")(x)  # 2048
     x = layers.Dense(
         units,
         activation="relu",
         kernel_initializer=kernel_initializer,
-        bias_initializer=keras.initializers.Constant(0.2),
+        bias_initializer=keras.initializers.Constant(BIAS),
         name=f"{name}_fc",
     )(x)  # 1024
-    x = layers.Dropout(0.7, name=f"{name}_dropout")(x)
-    return layers.Dense(
-        classes, activation=activation, kernel_initializer=kernel_initializer, name=name
-    )(x)  # 1000
+    x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
+    return layers.Dense(classes, activation=activation, kernel_initializer=kernel_initializer, name=name)(x)
+
+
+def smallest_input(stem, table, auxiliary):
+    """The side, in pixels, that leaves the last maps a position, and an auxiliary classifier its 5x5."""
+    stages = list(dict.fromkeys(name[0] for name in table))
+    # The first convolution, the first pool, and one pool before each stage.
+    strides = {name: stem[0][1] * 2 * 2 ** (1 + stages.index(name[0])) for name in table}
+    return max(4 * strides[name] + 1 if name in auxiliary else strides[name] for name in table)
 
 
 def googlenet(
@@ -112,4 +121,40 @@ def googlenet(
     list, main first, whose losses have the weights ``LOSS_WEIGHTS``. An option that cannot be met
     raises a ValueError or TypeError that names it.
     """
-    return None
+    classes = check_classes(classes)
+    for name in auxiliary:
+        check_choice("auxiliary", name, list(table))
+    check_input_shape(input_shape, smallest=smallest_input(stem, table, auxiliary))
+    kernel_initializer = each_its_own(kernel_initializer)
+    options = {"kernel_initializer": kernel_initializer}
+    (side, stride, maps), (reduced, widened) = stem
+
+    image = keras.Input(input_shape, name="image")  # 224x224x3
+    x = convolution(image, maps, side, stride, **options, name="conv1")  # 112x112x64
+    x = pool(x, "pool1")  # 56x56x64
+    x = LocalResponseNormalization(name="norm1")(x)
+    x = convolution(x, reduced, 1, **options, name="conv2_reduce")  # 56x56x64
+    x = convolution(x, widened, 3, **options, name="conv2")  # 56x56x192
+    x = LocalResponseNormalization(name="norm2")(x)
+
+    heads, stage = {}, "2"
+    for name, row in table.items():  # 28x28x256, 28x28x480; 14x14x512, ..., 14x14x832; 7x7x832, 7x7x1024
+        if name[0] != stage:
+            x = pool(x, f"pool{stage}")
+            stage = name[0]
+        x = inception(x, row, kernel_initializer, f"inception_{name}")
+        if name in auxiliary:
+            heads[name] = auxiliary_classifier(
+                x,
+                classes,
+                auxiliary_widths,
+                auxiliary_dropout,
+                kernel_initializer,
+                classifier_activation,
+                f"auxiliary_{name}",
+            )
+
+    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)  # 1024
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(classes, activation=classifier_activation, **options, name="linear")(x)  # 1000
+    return keras.Model(image, [x, *heads.values()] if heads else x, name="googlenet")

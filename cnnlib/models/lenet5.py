@@ -73,8 +73,8 @@ def lenet5(
     """LeNet-5 of LeCun et al. 1998: images (batch, 32, 32, 1) to squared distances (batch, 10).
 
     ``table=None`` links every map of S2 to every map of C3. ``pooling`` may also be "average"
-    or "max", ``output`` "dense" for class scores, ``activation`` any of Keras. An option that
-    cannot be met raises a ValueError or TypeError that names it.
+    or "max", ``output`` "dense" for class scores, ``activation`` any of Keras (F6 keeps its own
+    before radial basis functions). An impossible option raises an error that names it.
     """
     check_input_shape(input_shape, smallest=32)
     check_choice("pooling", pooling, ("trainable", "average", "max"))
@@ -96,6 +96,9 @@ def lenet5(
     x = subsample(x, pooling, activation, "s4")  # 5x5x16
     x = layers.Conv2D(c5, 5, **common, name="c5")(x)  # 1x1x120
     x = layers.Flatten(name="flatten")(x)  # 120
+    if output == "rbf":
+        # The codes are -1 and 1; a unit that cannot reach both cannot match them.
+        common["activation"] = scaled_tanh
     x = layers.Dense(f6, **common, name="f6")(x)  # 84
     if output == "rbf":
         # One bitmap is drawn for each of the ten digits.

@@ -1,0 +1,363 @@
+"""Records of completed runs: one JSON file a run, beside this file, read by the book's chapters.
+
+A record is written by ``cnnlib.run(..., record=True)`` or ``python -m cnnlib train ... --record``,
+only for a run that was completed, and atomically. Errors are in percent; the last epoch counts.
+The folder is this package's, or the one that the environment variable CNNLIB_RECORDS names.
+"""
+
+import dataclasses
+import datetime
+import importlib.metadata
+import json
+import math
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+import sys
+
+import keras
+
+from cnnlib.checkpoints import write_atomically
+
+FORMAT = 1
+LISTS = ("iteration", "learning_rate", "train_loss", "train_error", "test_loss", "test_error", "seconds")
+FINAL = ("train_loss", "train_error", "test_loss", "test_error")
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One completed run, as its file has it.
+
+    Attributes:
+        format: version of this layout, 1.
+        network: a name of ``cnnlib.models.build``; ``options`` are its options, without the
+            input shape and number of classes that follow from the data.
+        recipe: the fields of the ``cnnlib.recipes.Recipe``.
+        data: name, checksum, train_size, test_size and image_shape of the data set.
+        seed: of weights, order and augmentation.
+        backend: of Keras, and ``versions`` of what computed.
+        device: what it ran on, in words.
+        date: when the run was started, ISO 8601, UTC.
+        code: {"commit", "clean"} of the checkout, or {"version"} of the installed package.
+        seconds: of training and testing.
+        peak_memory_mb: largest resident size of the process, in 2^20 bytes; a process that trained
+            something else before may owe it to that.
+        warm_up_end: iterations after which the warm-up ended, or None.
+        final: loss and error of the last epoch, training and test.
+        history: lists with one entry an epoch; see ``cnnlib.training.History``.
+    """
+
+    format: int
+    network: str
+    options: dict
+    recipe: dict
+    data: dict
+    seed: int
+    backend: str
+    versions: dict
+    device: str
+    date: str
+    code: dict
+    seconds: float
+    peak_memory_mb: float
+    warm_up_end: int | None
+    final: dict
+    history: dict
+
+    @property
+    def test_error(self):
+        """Percent of the test images that are wrong after the last epoch."""
+        return self.final["test_error"]
+
+    @property
+    def train_error(self):
+        """Percent of the last epoch's training images that were wrong when they were seen."""
+        return self.final["train_error"]
+
+
+TYPES = {
+    "format": int,
+    "network": str,
+    "options": dict,
+    "recipe": dict,
+    "data": dict,
+    "seed": int,
+    "backend": str,
+    "versions": dict,
+    "device": str,
+    "date": str,
+    "code": dict,
+    "seconds": (int, float),
+    "peak_memory_mb": (int, float),
+    "warm_up_end": (int, type(None)),
+    "final": dict,
+    "history": dict,
+}
+
+
+def folder(directory=None):
+    """Where records are: ``directory``, else $CNNLIB_RECORDS, else this package."""
+    return pathlib.Path(directory or os.environ.get("CNNLIB_RECORDS") or pathlib.Path(__file__).parent)
+
+
+def file_name(network, options, recipe_name, data_name, seed):
+    """The file name of a run's record; runs that differ in any of these have different names."""
+    parts = [network, *(f"{key}={json.dumps(value)}" for key, value in sorted(options.items()))]
+    words = ["-".join(parts), recipe_name, data_name, f"seed{seed}"]
+    return "--".join(re.sub(r"[^A-Za-z0-9.=]+", "-", word).strip("-") for word in words) + ".json"
+
+
+def write(*, network, options, recipe, data, seed, history, directory=None):
+    """Write the record of a completed run, atomically; returns its path.
+
+    Raises:
+        ValueError: the history is not that of a completed run of this recipe, or not finite.
+    """
+    if not history.iteration or history.iteration[-1] != recipe.iterations:
+        done = history.iteration[-1] if history.iteration else 0
+        raise ValueError(f"not a completed run: {done} of {recipe.iterations} iterations of {recipe.name}")
+    fields = {
+        "format": FORMAT,
+        "network": network,
+        "options": options,
+        "recipe": recipe.as_dict(),
+        "data": data_summary(data),
+        "seed": int(seed),
+        **history.provenance,
+        "seconds": sum(history.seconds),
+        "peak_memory_mb": history.peak_memory / 2**20,
+        "warm_up_end": history.warm_up_end,
+        "final": {name: getattr(history, name)[-1] for name in FINAL},
+        "history": history.lists(),
+    }
+    # The recipe's numbers are what was asked for and stay as they are; measured ones are rounded.
+    rounded = {k: v if k in ("recipe", "options") else _rounded(v) for k, v in fields.items()}
+    path = folder(directory) / file_name(network, options, recipe.name, data.name, seed)
+    text = _text(rounded)
+    _validated(json.loads(text), path)
+    write_atomically(path, lambda file: file.write(text.encode()))
+    return path
+
+
+def read(path):
+    """The record in the file ``path``.
+
+    Raises:
+        ValueError: names the file and what is wrong: no JSON, a field that is missing or of the wrong
+            kind, a newer format, a number that is not finite, lists of different lengths.
+    """
+    path = pathlib.Path(path)
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as reason:
+        raise ValueError(f"record {path.name}: not a JSON file ({reason})") from reason
+    return _validated(fields, path)
+
+
+def load(directory=None):
+    """All records of the folder, sorted by file name."""
+    return [read(path) for path in sorted(folder(directory).glob("*.json"))]
+
+
+def select(network=None, recipe=None, data=None, options=None, seed=None, directory=None):
+    """The records whose network, recipe name, data name, options and seed are these; None means any.
+
+    ``recipe`` may be a ``Recipe``: then all of its fields must be the record's.
+    """
+    wanted = {"network": network, "options": None if options is None else _plain(options), "seed": seed}
+    chosen = [r for r in load(directory) if all(v is None or getattr(r, k) == v for k, v in wanted.items())]
+    if data is not None:
+        chosen = [r for r in chosen if r.data["name"] == data]
+    if isinstance(recipe, str):
+        return [r for r in chosen if r.recipe["name"] == recipe]
+    return [r for r in chosen if recipe is None or r.recipe == recipe.as_dict()]
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """Mean and deviation (n - 1) over ``n`` seeds, percent; the deviation of one seed is None."""
+
+    n: int
+    mean: float
+    deviation: float | None
+
+    def __str__(self):
+        """As a table has it: "6.61 ± 0.16 (n = 5)"."""
+        spread = "" if self.deviation is None else f" ± {self.deviation:.2f}"
+        return f"{self.mean:.2f}{spread} (n = {self.n})"
+
+
+def summary(chosen, quantity="test_error"):
+    """The ``Summary`` of the last epoch's ``quantity`` over records that differ in their seed alone.
+
+    Raises:
+        ValueError: no records, an unknown quantity, records of different experiments, or a seed twice.
+    """
+    chosen = list(chosen)
+    if not chosen:
+        raise ValueError("summary: no records")
+    if quantity not in FINAL:
+        raise ValueError(f"summary: unknown quantity {quantity!r}; known: {', '.join(FINAL)}")
+    for field in ("network", "options", "recipe", "data"):
+        if any(getattr(r, field) != getattr(chosen[0], field) for r in chosen):
+            raise ValueError(f"summary: the records differ in {field}, not only in their seed")
+    if len({r.seed for r in chosen}) != len(chosen):
+        raise ValueError(f"summary: a seed stands twice in {sorted(r.seed for r in chosen)}")
+    values = [r.final[quantity] for r in chosen]
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Summary(len(values), statistics.fmean(values), deviation)
+
+
+def data_summary(data):
+    """What a record and a checkpoint say of a data set."""
+    return {
+        "name": data.name,
+        "checksum": data.checksum,
+        "train_size": len(data.x_train),
+        "test_size": len(data.x_test),
+        "image_shape": list(data.x_train.shape[1:]),
+    }
+
+
+def provenance():
+    """On what a run is started: backend, versions, device, date, code; no host's, user's or folder's name."""
+    backend = keras.backend.backend()
+    packages = {"tensorflow": ["tensorflow"], "jax": ["jax", "jaxlib"], "torch": ["torch"]}.get(backend, [])
+    versions = {name: _version(name) for name in ["cnnlib", "keras", *packages, "numpy"]}
+    return {
+        "backend": backend,
+        "versions": {**versions, "python": platform.python_version()},
+        "device": device(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "code": code_version(),
+    }
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None  # a build under another distribution's name, tensorflow-cpu for instance
+
+
+def device():
+    """What the backend computes on, in words: "AMD EPYC, 2 cores" or the GPU's name."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        for gpu in tf.config.list_physical_devices("GPU"):
+            return tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
+    elif backend == "jax":
+        import jax
+
+        if jax.devices()[0].platform != "cpu":
+            return jax.devices()[0].device_kind
+    name = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        name = names[0] if names else name
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} core{'s' if cores != 1 else ''}"
+
+
+def code_version():
+    """The commit of the checkout and whether its library was unchanged, else the package's version."""
+    package = pathlib.Path(__file__).parent.parent
+
+    def git(*arguments):
+        return subprocess.run(
+            ["git", "-C", str(package), *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        # Fails for a package that is installed somewhere inside another project's checkout.
+        git("ls-files", "--error-unmatch", "__init__.py")
+        commit = git("rev-parse", "HEAD")
+        changed = git("status", "--porcelain", "--", ".", ":(exclude)records/*.json")
+    except (OSError, subprocess.CalledProcessError):
+        return {"version": _version("cnnlib")}
+    return {"commit": commit, "clean": not changed}
+
+
+def peak_memory():
+    """The largest resident size of this process so far, in bytes; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size if sys.platform == "darwin" else size * 1024
+
+
+def _validated(fields, path):
+    """The record of these fields, or a ``ValueError`` that names what is wrong with them."""
+
+    def wrong(reason):
+        return ValueError(f"record {path.name}: {reason}")
+
+    if not isinstance(fields, dict):
+        raise wrong(f"expected an object with fields, got {type(fields).__name__}")
+    if isinstance(fields.get("format"), int) and fields["format"] > FORMAT:
+        raise wrong(f"format {fields['format']} is newer than this cnnlib, which reads up to {FORMAT}")
+    for name, kind in TYPES.items():
+        if name not in fields:
+            raise wrong(f"field {name!r} is missing")
+        if not isinstance(fields[name], kind) or isinstance(fields[name], bool):
+            raise wrong(f"field {name!r} has the wrong kind of value: {fields[name]!r}")
+    if unknown := sorted(set(fields) - set(TYPES)):
+        raise wrong(f"unknown field {unknown[0]!r}")
+    inner = {"history": LISTS, "final": FINAL, "data": ("name", "checksum"), "recipe": ("name", "iterations")}
+    for place, names in inner.items():
+        for name in names:
+            if name not in fields[place]:
+                raise wrong(f"{place} has no {name!r}")
+    history = fields["history"]
+    for name in LISTS:
+        if not isinstance(history[name], list):
+            raise wrong(f"history {name!r} must be a list, got {history[name]!r}")
+        if len(history[name]) != len(history["iteration"]):
+            raise wrong(
+                f"history {name!r} has {len(history[name])} entries, 'iteration' {len(history['iteration'])}"
+            )
+    numbers = [("seconds", fields["seconds"]), *((f"final {n}", fields["final"][n]) for n in FINAL)]
+    numbers += [(f"history {name}", value) for name in LISTS for value in history[name]]
+    for name, value in numbers:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise wrong(f"{name} must be finite numbers, got {value!r}")
+    if not history["iteration"] or history["iteration"][-1] != fields["recipe"]["iterations"]:
+        raise wrong("the history does not end where the recipe ends")
+    for name in FINAL:
+        if fields["final"][name] != history[name][-1]:
+            raise wrong(f"final {name} is not the last epoch's")
+    return Record(**fields)
+
+
+def _plain(value):
+    """``value`` as JSON gives it back: lists for tuples, text keys."""
+    return json.loads(json.dumps(value))
+
+
+def _rounded(value):
+    """All floats to five significant digits."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+def _text(fields):
+    """JSON with a line for each field and each list of the history."""
+    lines = []
+    for name, value in fields.items():
+        if name == "history":
+            entries = [f"    {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items()]
+            lines.append('  "history": {\n' + ",\n".join(entries) + "\n  }")
+        else:
+            lines.append(f"  {json.dumps(name)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -1,0 +1,139 @@
+"""From a data set's uint8 images to the batches that a network is trained and tested on."""
+
+import keras
+import numpy as np
+
+
+def chosen(recipe, size):
+    """The indices of the training images that the recipe uses: all, or evenly spaced ones.
+
+    Evenly spaced, because some sets are sorted by class.
+    """
+    used = recipe.images_used(size)
+    return np.arange(used) * size // used
+
+
+def pixel_mapping(recipe, data):
+    """The recipe's ``pixels``: a function from uint8 images (n, h, w, channels) to float32 network inputs.
+
+    Means and deviations are those of the training images that the recipe uses; the same function
+    serves for training and for test images.
+    """
+    if recipe.pixels == "lecun1998":
+        return _lecun1998
+    offset, scale = np.float32(0), np.float32(1 / 255)
+    if recipe.pixels != "unit":
+        # Summed in float64, a few thousand images at a time: no float copy of the whole set.
+        indices = chosen(recipe, len(data.x_train))
+        total = np.zeros(data.x_train.shape[1:])
+        squares = np.zeros(data.x_train.shape[-1])
+        for start in range(0, len(indices), 2000):
+            images = data.x_train[indices[start : start + 2000]] / 255
+            total += images.sum(axis=0)
+            squares += np.square(images).sum(axis=(0, 1, 2))
+        offset = total / len(indices)
+        if recipe.pixels == "standardized":
+            pixels = offset.shape[0] * offset.shape[1]
+            offset = offset.mean(axis=(0, 1))
+            deviation = np.sqrt(squares / (len(indices) * pixels) - offset**2)
+            offset, scale = offset / deviation, 1 / (255 * deviation)
+        offset, scale = offset.astype("float32"), np.asarray(scale, "float32")
+    return lambda images: images * scale - offset
+
+
+def _lecun1998(images):
+    """Extend to 32x32 with background, so that strokes reach the centres of the receptive fields."""
+    _, height, width, _ = images.shape
+    if max(height, width) > 32:
+        raise ValueError(f"pixels 'lecun1998': images of at most 32x32 pixels expected, got {height}x{width}")
+    top, left = (32 - height) // 2, (32 - width) // 2
+    padding = ((0, 0), (top, 32 - height - top), (left, 32 - width - left), (0, 0))
+    return np.pad(images, padding) * np.float32(1.275 / 255) - np.float32(0.1)
+
+
+def input_shape(recipe, data):
+    """The shape (height, width, channels) that a network for this recipe and data set needs."""
+    return (32, 32, data.x_train.shape[-1]) if recipe.pixels == "lecun1998" else tuple(data.x_train.shape[1:])
+
+
+def crop(images, offsets, pad):
+    """Pad images by ``pad`` zeros on each side and crop each back at its own offset.
+
+    ``offsets`` (n, 2) are rows and columns from 0 to 2 pad; (pad, pad) gives the image back.
+    """
+    n, height, width, channels = images.shape
+    padded = np.zeros((n, height + 2 * pad, width + 2 * pad, channels), images.dtype)
+    padded[:, pad : pad + height, pad : pad + width] = images
+    # Rows of pixels times channels lie side by side in memory: a window is then `height` long copies.
+    rows = padded.reshape(n, height + 2 * pad, -1)
+    windows = np.lib.stride_tricks.sliding_window_view(rows, (height, width * channels), axis=(1, 2))
+    return windows[np.arange(n), offsets[:, 0], offsets[:, 1] * channels].reshape(images.shape)
+
+
+class TrainingBatches(keras.utils.PyDataset):
+    """The batches of one epoch: iterations ``start`` to ``stop`` of the stream of passes.
+
+    Order, crops and mirrors of a pass are drawn from a generator seeded with (seed, number of the
+    pass) and nothing else, so a run that is stopped and resumed sees what it would have seen.
+    """
+
+    def __init__(self, recipe, data, mapping, seed, start, stop):
+        super().__init__()
+        self.recipe, self.data, self.mapping = recipe, data, mapping
+        self.indices = chosen(recipe, len(data.x_train))
+        self.start, self.stop = start, stop
+        size, batch = len(self.indices), recipe.batch_size
+        self.first = start * batch // size
+        last = (stop * batch - 1) // size
+        drawn = [self._draw(seed, number) for number in range(self.first, last + 1)]
+        self.order, self.offsets, self.mirrored = (np.concatenate(parts) for parts in zip(*drawn))
+
+    def _draw(self, seed, number):
+        generator = np.random.default_rng((seed, number))
+        size = len(self.indices)
+        order = generator.permutation(size)
+        offsets = generator.integers(0, 2 * self.recipe.pad + 1, (size, 2))
+        return order, offsets, generator.random(size) < 0.5
+
+    @property
+    def num_batches(self):
+        """How many batches the epoch has."""
+        return self.stop - self.start
+
+    def __getitem__(self, number):
+        """Batch ``number`` of the epoch: inputs float32 and labels int32."""
+        first = (self.start + number) * self.recipe.batch_size - self.first * len(self.indices)
+        here = slice(first, first + self.recipe.batch_size)
+        chosen_images = self.indices[self.order[here]]
+        x = self.mapping(self.data.x_train[chosen_images])
+        if self.recipe.augmentation != "none":
+            x = crop(x, self.offsets[here], self.recipe.pad)
+        if self.recipe.augmentation == "crop-and-mirror":
+            mirrored = self.mirrored[here]
+            x[mirrored] = x[mirrored, :, ::-1]
+        return x, self.data.y_train[chosen_images].astype("int32")
+
+
+class TestBatches(keras.utils.PyDataset):
+    """The test images in their order, each once, as they are."""
+
+    # So that pytest does not take it for a test.
+    __test__ = False
+
+    def __init__(self, data, mapping, batch_size=256):
+        super().__init__()
+        self.data, self.mapping = data, mapping
+        size = len(data.x_test)
+        # Batches of one size spare the compiled step a second shape; take a divisor where one is near.
+        divisors = [n for n in range(batch_size, batch_size // 4, -1) if size % n == 0]
+        self.batch_size = divisors[0] if divisors else batch_size
+
+    @property
+    def num_batches(self):
+        """How many batches hold all test images."""
+        return -(-len(self.data.x_test) // self.batch_size)
+
+    def __getitem__(self, number):
+        """Batch ``number``: inputs float32 and labels int32."""
+        here = slice(number * self.batch_size, (number + 1) * self.batch_size)
+        return self.mapping(self.data.x_test[here]), self.data.y_test[here].astype("int32")

@@ -1,0 +1,110 @@
+"""The optimiser, loss and error that a recipe names, as Keras objects."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("cnnlib")
+class SGD(keras.optimizers.SGD):
+    """Stochastic gradient descent with momentum, and weight decay in the gradient of kernels.
+
+    A step on the weight w with gradient g: g <- g + kernel_decay w, if w is a kernel (of a
+    convolution or dense layer: biases, and the gamma and beta of normalisations, are left alone);
+    v <- momentum v - rate g; w <- w + v. This is L2 regularisation as Caffe and He et al. 2015 have
+    it. Keras' own ``weight_decay`` is another method: it stands outside the velocity and acts on all weights.
+
+    Args:
+        kernel_decay: the d of d w, at least 0.
+        warm_up_rate: if given, the rate until ``end_warm_up`` is called, whatever the schedule says.
+    """
+
+    def __init__(self, learning_rate=0.1, momentum=0.9, kernel_decay=0.0, warm_up_rate=None, **kwargs):
+        super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
+        if kernel_decay < 0:
+            raise ValueError(f"kernel_decay: expected at least 0, got {kernel_decay}")
+        self.kernel_decay = kernel_decay
+        self.warm_up_rate = warm_up_rate
+
+    def build(self, variables):
+        """Create the velocities and, for a warm-up, the variable that says when it ended."""
+        if self.built:
+            return
+        super().build(variables)
+        if self.warm_up_rate is not None:
+            # -1 while it lasts. A variable, so that it is part of the compiled step and of checkpoints.
+            self.warm_up_end = self.add_variable((), initializer="zeros", dtype="int32", name="warm_up_end")
+            self.warm_up_end.assign(-1)
+
+    def update_step(self, gradient, variable, learning_rate):
+        """One weight's step."""
+        if self.kernel_decay and is_kernel(variable):
+            gradient = ops.add(gradient, ops.multiply(ops.cast(self.kernel_decay, gradient.dtype), variable))
+        if self.warm_up_rate is not None:
+            learning_rate = ops.where(
+                ops.less(self.warm_up_end, 0), ops.cast(self.warm_up_rate, learning_rate.dtype), learning_rate
+            )
+        super().update_step(gradient, variable, learning_rate)
+
+    def get_config(self):
+        """The arguments, for serialisation."""
+        return {**super().get_config(), "kernel_decay": self.kernel_decay, "warm_up_rate": self.warm_up_rate}
+
+
+def is_kernel(variable):
+    """Whether weight decay acts on this variable: those that their layer calls a kernel."""
+    return variable.name.endswith("kernel")
+
+
+def optimizer(recipe):
+    """The recipe's optimiser with its learning-rate schedule."""
+    schedules = keras.optimizers.schedules
+    if recipe.schedule == "cosine":
+        rate = schedules.CosineDecay(recipe.learning_rate, decay_steps=recipe.iterations)
+    elif recipe.drops:
+        # Keras keeps a value up to and including its boundary; a drop counts from its iteration on.
+        rate = schedules.PiecewiseConstantDecay(
+            [iteration - 1 for iteration, _ in recipe.drops],
+            [recipe.learning_rate, *(rate for _, rate in recipe.drops)],
+        )
+    else:
+        rate = recipe.learning_rate
+    return SGD(
+        learning_rate=rate,
+        momentum=float(recipe.momentum),
+        kernel_decay=recipe.weight_decay,
+        warm_up_rate=recipe.warm_up_rate,
+    )
+
+
+def loss(recipe):
+    """The recipe's loss, a value an image: a function of labels (batch,) and outputs (batch, classes)."""
+    if recipe.loss == "lecun1998-map":
+        from cnnlib.models.lenet5 import map_loss
+
+        def lecun1998_map(labels, distances):
+            return map_loss(labels, distances, j=recipe.loss_j)
+
+        return lecun1998_map
+
+    def softmax_cross_entropy(labels, logits):
+        logits = ops.cast(logits, "float32")
+        log_probabilities = ops.log_softmax(logits)
+        labels = ops.cast(ops.reshape(labels, (-1, 1)), "int32")
+        right = ops.squeeze(ops.take_along_axis(log_probabilities, labels, axis=-1), -1)
+        if not recipe.label_smoothing:
+            return -right
+        everywhere = ops.mean(log_probabilities, axis=-1)
+        return -(1 - recipe.label_smoothing) * right - recipe.label_smoothing * everywhere
+
+    return softmax_cross_entropy
+
+
+def error(recipe):
+    """The metric "error": percent of images whose predicted class is not the label."""
+    best = ops.argmin if recipe.loss == "lecun1998-map" else ops.argmax
+
+    def wrong(labels, outputs):
+        labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
+        return 100.0 * ops.cast(ops.not_equal(ops.cast(best(outputs, axis=-1), "int32"), labels), "float32")
+
+    return keras.metrics.MeanMetricWrapper(wrong, name="error")

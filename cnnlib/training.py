@@ -1,0 +1,328 @@
+"""Training by recipe: exact, resumable, recorded; on top of Keras' own compile, fit and callbacks.
+
+``train`` trains a network that is there; ``run`` builds it, trains it, and may record the run.
+"""
+
+import dataclasses
+import math
+import os
+import pathlib
+import sys
+import time
+
+import keras
+import numpy as np
+
+from cnnlib import checkpoints, inputs, optimizer, recipes, records
+
+# The warm-up's rule looks at the running error only when it rests on so many iterations of a pass.
+WARM_UP_ITERATIONS = 100
+
+
+@dataclasses.dataclass
+class History:
+    """What a run was like, one entry an epoch (a pass over the training images) in each list.
+
+    Attributes:
+        iteration: iterations done at the epoch's end.
+        learning_rate: of the epoch's last iteration.
+        train_loss: mean of the recipe's loss over the epoch's training batches as they were seen:
+            augmented, with dropout and batch statistics, each before its step. Weight decay is not in it.
+        train_error: percent of these images that were wrong, the curve that He et al. 2015 plot dashed.
+        test_loss: mean loss over all test images after the epoch, in inference mode.
+        test_error: percent of the test images that are wrong then.
+        seconds: what the epoch took, test included.
+        provenance: on what the run was started: see ``cnnlib.records.provenance``.
+        peak_memory: of the process or processes, in bytes.
+        warm_up_end: iterations after which the warm-up ended; None without one.
+    """
+
+    iteration: list = dataclasses.field(default_factory=list)
+    learning_rate: list = dataclasses.field(default_factory=list)
+    train_loss: list = dataclasses.field(default_factory=list)
+    train_error: list = dataclasses.field(default_factory=list)
+    test_loss: list = dataclasses.field(default_factory=list)
+    test_error: list = dataclasses.field(default_factory=list)
+    seconds: list = dataclasses.field(default_factory=list)
+    provenance: dict = dataclasses.field(default_factory=dict)
+    peak_memory: int = 0
+    warm_up_end: int | None = None
+
+    def lists(self):
+        """The lists by name."""
+        return {k: v for k, v in vars(self).items() if isinstance(v, list)}
+
+    def line(self, epochs):
+        """The last epoch in one line of text."""
+        return (
+            f"epoch {len(self.iteration)}/{epochs}  iteration {self.iteration[-1]}"
+            f"  training loss {self.train_loss[-1]:.4f} error {self.train_error[-1]:.2f} %"
+            f"  test loss {self.test_loss[-1]:.4f} error {self.test_error[-1]:.2f} %"
+            f"  {self.seconds[-1]:.1f} s"
+        )
+
+
+def train(model, data, recipe, *, seed=0, directory=None, verbose="auto", checkpoint_seconds=10.0):
+    """Train ``model`` on ``data`` after ``recipe``; returns the ``History``. The last epoch counts.
+
+    Training is ``model.fit``, one call an epoch. The recipe's batch-normalisation settings are put
+    into the model's layers, and the model is compiled anew. Order and augmentation depend on
+    ``seed`` alone; the initial weights are the model's own. On one machine and backend the same
+    start gives the same weights, bit for bit.
+
+    Args:
+        model: a Keras model with one output of shape (batch, classes), scores or distances as the
+            recipe's loss wants them, built under the recipe's precision.
+        data: a ``cnnlib.data.Dataset``.
+        recipe: a ``cnnlib.recipes.Recipe``.
+        seed: a whole number, at least 0.
+        directory: a folder for checkpoints. If one is there, the run goes on from it; a finished
+            run is only loaded. None: the run cannot be resumed.
+        verbose: 0 nothing, 1 a progress bar, 2 a line an epoch; "auto" is 1 in a terminal, 0 under
+            pytest, else 2.
+        checkpoint_seconds: epochs shorter than this share a checkpoint.
+
+    Raises:
+        ValueError: model, data and recipe do not fit each other, or the checkpoint is of another run.
+        TypeError: an argument of the wrong kind.
+        FloatingPointError: the loss is not finite; names the iteration. Nothing of it is kept.
+    """
+    check(model, data, recipe, seed)
+    verbose = _verbosity(verbose)
+    step = compile_model(model, recipe)
+    mapping = inputs.pixel_mapping(recipe, data)
+    test = inputs.TestBatches(data, mapping)
+    ends = recipe.epoch_ends(len(data.x_train))
+    variables = [*model.variables, *step.variables]
+    identity = _identity(model, data, recipe, seed)
+
+    history = History(provenance=records.provenance())
+    progress = checkpoints.load(directory, identity, variables) if directory else None
+    if progress:
+        history = History(**progress)
+    saved = time.monotonic()
+    for epoch in range(len(history.iteration), len(ends)):
+        begun = time.perf_counter()
+        start, stop = ends[epoch - 1] if epoch else 0, ends[epoch]
+        batches = inputs.TrainingBatches(recipe, data, mapping, seed, start, stop)
+        watch = StopAtNonFiniteLoss()
+        warm_up = [WarmUp(step, start, recipe)] if recipe.warm_up_rate and history.warm_up_end is None else []
+        fitted = model.fit(
+            batches,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            shuffle=False,
+            verbose=int(verbose == 1),
+            callbacks=[watch, *warm_up],
+        )
+        if watch.batch is not None:
+            raise FloatingPointError(
+                f"the training loss is not finite at iteration {start + watch.batch} "
+                f"(epoch {epoch + 1}, learning rate {recipe.rate(start + watch.batch):g}); run stopped"
+            )
+        tested = model.evaluate(test, verbose=0, return_dict=True)
+        if not math.isfinite(tested["loss"]):
+            raise FloatingPointError(f"the test loss is not finite after iteration {stop}; run stopped")
+        history.warm_up_end = warm_up[0].end if warm_up else history.warm_up_end
+        warming = recipe.warm_up_rate is not None and history.warm_up_end is None
+        history.iteration.append(stop)
+        history.learning_rate.append(recipe.warm_up_rate if warming else recipe.rate(stop - 1))
+        history.train_loss.append(float(fitted.history["loss"][-1]))
+        history.train_error.append(float(fitted.history["error"][-1]))
+        history.test_loss.append(float(tested["loss"]))
+        history.test_error.append(float(tested["error"]))
+        history.seconds.append(time.perf_counter() - begun)
+        history.peak_memory = max(history.peak_memory, records.peak_memory())
+        if directory and (stop == ends[-1] or time.monotonic() - saved >= checkpoint_seconds):
+            checkpoints.save(directory, identity, variables, vars(history))
+            saved = time.monotonic()
+        if verbose:
+            print(history.line(len(ends)), flush=True)
+    return history
+
+
+def compile_model(model, recipe):
+    """Compile ``model`` as the recipe says, ready for ``fit``; returns the optimiser."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum, layer.epsilon = recipe.batch_norm_momentum, recipe.batch_norm_epsilon
+    step = optimizer.optimizer(recipe)
+    step.build(model.trainable_variables)
+    model.compile(step, loss=optimizer.loss(recipe), metrics=[optimizer.error(recipe)])
+    return model.optimizer
+
+
+class StopAtNonFiniteLoss(keras.callbacks.Callback):
+    """End the epoch once the running mean of the loss is not finite; ``batch`` is the first such batch."""
+
+    # Keras may then look at the losses while the next steps run: a GPU need not wait.
+    async_safe = True
+
+    def __init__(self):
+        super().__init__()
+        self.batch = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Look at the running mean: it stays as it is once it is not finite."""
+        if not math.isfinite(logs["loss"]):
+            self.batch = batch if self.batch is None else min(self.batch, batch)
+            self.model.stop_training = True
+
+
+class WarmUp(keras.callbacks.Callback):
+    """Ends the warm-up by the recipe's rule; ``end`` says after how many iterations it ended."""
+
+    def __init__(self, step, start, recipe):
+        super().__init__()
+        self.step, self.start, self.recipe, self.end = step, start, recipe, None
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Look at the running error of the pass."""
+        if self.end is not None or batch + 1 < WARM_UP_ITERATIONS:
+            return
+        if logs["error"] >= self.recipe.warm_up_until:
+            return
+        self.end = self.start + batch + 1
+        if keras.backend.backend() == "jax":
+            # Within fit the state lives outside the variables; bring it back before one is changed.
+            self.model.jax_state_sync()
+        self.step.warm_up_end.assign(self.end)
+
+
+def check(model, data, recipe, seed):
+    """Refuse a model, data set, recipe and seed that do not fit each other."""
+    if not isinstance(recipe, recipes.Recipe):
+        raise TypeError(f"recipe: expected a cnnlib.recipes.Recipe, got {type(recipe).__name__}")
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model: expected a Keras model, got {type(model).__name__}")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"seed: expected a whole number, got {seed!r}")
+    if seed < 0:
+        raise ValueError(f"seed: expected at least 0, got {seed}")
+    if not model.built or not hasattr(model, "inputs") or model.inputs is None:
+        raise ValueError(f"model {model.name}: expected a built functional model")
+    if len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
+        shapes = [tuple(output.shape) for output in model.outputs]
+        raise ValueError(f"model {model.name}: expected one output of shape (batch, classes), got {shapes}")
+    classes = len(data.class_names)
+    units = model.outputs[0].shape[-1]
+    if units != classes:
+        raise ValueError(f"model {model.name} has {units} outputs, but {data.name} has {classes} classes")
+    for part, images, labels in (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)):
+        if images.dtype != np.uint8 or images.ndim != 4:
+            raise ValueError(
+                f"{data.name}: x_{part} must be uint8 images (n, height, width, channels), "
+                f"got {images.dtype} of shape {images.shape}"
+            )
+        if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
+            raise ValueError(
+                f"{data.name}: y_{part} must be {len(images)} whole numbers, "
+                f"got {labels.dtype} of shape {labels.shape}"
+            )
+        if not len(labels) or labels.min() < 0 or labels.max() >= classes:
+            found = f"{labels.min()} to {labels.max()}" if len(labels) else "none at all"
+            raise ValueError(f"{data.name}: labels of y_{part} must be from 0 to {classes - 1}, got {found}")
+    size = recipe.image_size
+    if size not in (None, data.x_train.shape[1]):
+        raise ValueError(
+            f"recipe {recipe.name} is for images of {size}x{size} pixels, {data.name} has "
+            f"{data.x_train.shape[1]}x{data.x_train.shape[2]}: load it with size={size}"
+        )
+    wanted, given = tuple(model.inputs[0].shape[1:]), inputs.input_shape(recipe, data)
+    if any(side not in (None, other) for side, other in zip(wanted, given, strict=True)):
+        raise ValueError(f"model {model.name} takes images {wanted}, recipe and {data.name} give {given}")
+    if recipe.batch_size > recipe.images_used(len(data.x_train)):
+        raise ValueError(
+            f"recipe {recipe.name}: a batch of {recipe.batch_size} is larger than the "
+            f"{recipe.images_used(len(data.x_train))} training images of {data.name}"
+        )
+    softmax = getattr(model.layers[-1], "activation", None) is keras.activations.softmax
+    if recipe.loss == "softmax-cross-entropy" and softmax:
+        raise ValueError(
+            f"model {model.name} ends in softmax, but the recipe's loss wants class scores: "
+            "build it with classifier_activation=None"
+        )
+    policies = {layer.dtype_policy.name for layer in model.layers if layer.weights}
+    if recipe.precision not in policies:
+        raise ValueError(
+            f"recipe {recipe.name} wants precision {recipe.precision}, model {model.name} was built "
+            f"with {', '.join(sorted(policies))}"
+        )
+
+
+def _identity(model, data, recipe, seed):
+    """What a checkpoint has to share with the run that goes on from it."""
+    return {
+        "recipe": recipe.as_dict(),
+        "network": {
+            "name": model.name,
+            "parameters": int(model.count_params()),
+            "layers": checkpoints.network_digest(model),
+        },
+        "data": records.data_summary(data),
+        "seed": int(seed),
+        "backend": keras.backend.backend(),
+    }
+
+
+def _verbosity(verbose):
+    if verbose not in ("auto", 0, 1, 2):
+        raise ValueError(f"verbose: expected 'auto', 0, 1 or 2, got {verbose!r}")
+    if verbose != "auto":
+        return int(verbose)
+    if "PYTEST_CURRENT_TEST" in os.environ:
+        return 0
+    return 1 if sys.stdout.isatty() else 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A completed run: the trained ``model``, its ``history``, and the ``record``'s path or None."""
+
+    model: keras.Model
+    history: History
+    record: pathlib.Path | None
+
+
+def run(
+    network, data, recipe, *, seed=0, options=None, directory=None, record=False, records_directory=None,
+    verbose="auto",
+):  # fmt: skip
+    """Seed everything, build ``network`` for ``data`` and ``recipe``, train it, and record it if asked.
+
+    Args:
+        network: a name that ``cnnlib.models.build`` knows.
+        data, recipe, seed, directory, verbose: as for ``train``.
+        options: of the network, apart from input_shape and classes, which follow from the data.
+        record: whether the completed run is written to the records.
+        records_directory: where to; the package's own by default.
+
+    Returns:
+        A ``Run``.
+    """
+    import cnnlib.models
+
+    options = dict(options or {})
+    keras.utils.set_random_seed(seed)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        model = cnnlib.models.build(
+            network,
+            **{"input_shape": inputs.input_shape(recipe, data), "classes": len(data.class_names), **options},
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
+    history = train(model, data, recipe, seed=seed, directory=directory, verbose=verbose)
+    path = None
+    if record:
+        path = records.write(
+            network=network,
+            options=options,
+            recipe=recipe,
+            data=data,
+            seed=seed,
+            history=history,
+            directory=records_directory,
+        )
+    return Run(model, history, path)
