@@ -1,7 +1,15 @@
-"""cnnlib: the classic convolutional networks as their papers have them, in Keras 3."""
+"""cnnlib: the classic convolutional networks as their papers have them, in Keras 3.
+
+    model = cnnlib.models.build("lenet5")
+    print(cnnlib.account(model))
+    data = cnnlib.data.load("mnist")
+    history = cnnlib.train(model, data, cnnlib.recipes.LENET5_MNIST)
+"""
 
 __version__ = "0.1.0"
 
-from cnnlib import models
+from cnnlib import data, inputs, models, plots, recipes, records, training
+from cnnlib.accounting import account
+from cnnlib.training import run, train
 
-__all__ = ["models"]
+__all__ = ["account", "data", "inputs", "models", "plots", "recipes", "records", "run", "train", "training"]

@@ -105,7 +105,12 @@ class _ArrayUnpickler(pickle.Unpickler):
     """Unpickles NumPy arrays in plain containers, and nothing that could run code."""
 
     def find_class(self, module, name):
-        known = {"_reconstruct": np.empty(0).__reduce__()[0], "ndarray": np.ndarray, "dtype": np.dtype}
+        known = {
+            "_reconstruct": np.empty(0).__reduce__()[0],
+            "ndarray": np.ndarray,
+            # Python 2 also passed 0 and 1 for False and True, of which newer versions of NumPy warn.
+            "dtype": lambda kind, *_: np.dtype(kind),
+        }
         if module.partition(".")[0] != "numpy" or name not in known:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no array needs")
         return known[name]
@@ -128,7 +133,7 @@ def read_folder(folder, source):
 
 def read_archive(archive, source):
     """Return {path: JPEG bytes} of a tar file of photographs, sorted and verified against the manifest."""
-    inside = re.compile(rf"(?:\./)?{source.folder}/((?:train|val)/[^/]+/[^/]+\.JPEG)")
+    inside = re.compile(rf"(?:\./)?{source.folder}/((?:train|val)/n\d{{8}}/[^/]+\.JPEG)")
     photographs = {}
     with readable(archive, f"the photographs of {source.title}"), tarfile.open(archive, "r:gz") as tar:
         for member in tar:
@@ -144,8 +149,8 @@ def _verified(photographs, source):
     found = hashlib.sha256("".join(lines).encode()).hexdigest()
     if found != source.manifest:
         raise WrongBytes(
-            f"its {len(photographs):,} files train/*/*.JPEG and val/*/*.JPEG have the manifest sha256 {found}, "
-            f"expected {source.manifest}"
+            f"its {len(photographs):,} files train/*/*.JPEG and val/*/*.JPEG have the manifest sha256 "
+            f"{found}, expected {source.manifest}"
         )
     return photographs
 

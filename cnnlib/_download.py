@@ -44,8 +44,8 @@ def fetch(urls, checksum, path, owner, timeout=TIMEOUT):
         progressbar=sys.stderr.isatty(),
         chunk_size=1 << 16,
         timeout=timeout,
-        # An archive that the server calls "encoded with gzip" would arrive unpacked, and fail its checksum.
         headers={"Accept-Encoding": "identity"},
+        hooks={"response": _leave_packed},
     )
     reasons = []
     for url in urls:
@@ -59,6 +59,11 @@ def fetch(urls, checksum, path, owner, timeout=TIMEOUT):
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             reasons.append(f"{url}: {_reason(error, timeout)}")
     raise MirrorsFailed(reasons)
+
+
+def _leave_packed(response, **_):
+    """Some hosts call an archive "a tar file, encoded with gzip"; unpacked it would fail its checksum."""
+    response.raw.headers.pop("Content-Encoding", None)
 
 
 def verify(path, checksum):

@@ -177,35 +177,45 @@ class Account:
         return largest and largest.receptive_field
 
     def text(self, columns=("name", "kind", "shape", "parameters", "macs", "field", "stride"), width=80):
-        """The table as plain text with these columns, no line longer than ``width`` (None: no limit).
+        """The table as plain text with these columns; ``width=None`` sets no limit to its lines.
 
-        What does not fit is shortened: first the kinds, then the names.
+        Where they would be longer than ``width``, kinds are cut; if that does not help they are left
+        out, as names mostly tell them, and long names lose their middle.
 
         Raises:
-            ValueError: an unknown column.
+            ValueError: an unknown column; the error lists the known ones.
         """
-        unknown = [column for column in columns if column not in COLUMNS]
-        if unknown:
-            raise ValueError(f"unknown column {unknown[0]!r}; known: {', '.join(COLUMNS)}")
-        head = [COLUMNS[column][0] for column in columns]
-        body = [[COLUMNS[column][1](row) for column in columns] for row in self.rows]
-        total = [_total(self, column) for column in columns]
-        lines = [head, *body, total]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-        for column, least in ("kind", 8), ("name", 12):
-            excess = sum(widths) + 2 * (len(widths) - 1) - (width or math.inf)
-            if excess > 0 and column in columns:
-                i = columns.index(column)
-                widths[i] = min(widths[i], max(least, widths[i] - excess))
-        text = [
-            "  ".join(
-                _shorten(cell, w).ljust(w) if column in ("name", "kind", "shape") else cell.rjust(w)
-                for cell, column, w in zip(line, columns, widths)
-            ).rstrip()
-            for line in lines
+        for column in columns:
+            if column not in COLUMNS:
+                raise ValueError(f"unknown column {column!r}; known: {', '.join(COLUMNS)}")
+        table = {
+            column: [
+                COLUMNS[column][0],
+                *(COLUMNS[column][1](row) for row in self.rows),
+                _total(self, column),
+            ]
+            for column in columns
+        }
+
+        def excess():
+            return sum(max(map(len, cells)) + 2 for cells in table.values()) - 2 - (width or math.inf)
+
+        if "kind" in table and excess() > 0:
+            table["kind"] = [cell if len(cell) <= 12 else cell[:11] + "…" for cell in table["kind"]]
+            if excess() > 0:
+                del table["kind"]
+        if "name" in table and excess() > 0:
+            longest = max(8, max(map(len, table["name"])) - excess())
+            table["name"] = [_without_middle(cell, longest) for cell in table["name"]]
+
+        widths = {column: max(map(len, cells)) for column, cells in table.items()}
+        aligned = [
+            [cell.ljust(widths[column]) if column in LEFT else cell.rjust(widths[column]) for cell in cells]
+            for column, cells in table.items()
         ]
-        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-        return "\n".join([text[0], rule, *text[1:-1], rule, text[-1], *self._notes()])
+        heading, *lines, total = ("  ".join(cells).rstrip() for cells in zip(*aligned))
+        line = "-" * (sum(widths.values()) + 2 * (len(widths) - 1))
+        return "\n".join([heading, line, *lines, line, total, *self._notes()])
 
     def _notes(self):
         """What the totals leave out."""
@@ -222,13 +232,13 @@ class Account:
         left = "text-align:left;white-space:nowrap;padding:.15em .6em"
         right = "text-align:right;white-space:nowrap;padding:.15em .6em;font-variant-numeric:tabular-nums"
         columns = [c for c in COLUMNS if c not in ("frozen", "connections") or getattr(self, c)]
-        styles = [left if column in ("name", "kind", "shape") else right for column in columns]
+        styles = [left if column in LEFT else right for column in columns]
 
-        def line(cells, tag="td"):
-            cells = (f'<{tag} style="{s}">{html.escape(cell)}</{tag.split()[0]}>' for s, cell in zip(styles, cells))
+        def line(cells, tag="td", scope=""):
+            cells = (f'<{tag}{scope} style="{s}">{html.escape(c)}</{tag}>' for s, c in zip(styles, cells))
             return f"<tr>{''.join(cells)}</tr>"
 
-        head = line([COLUMNS[column][0] for column in columns], 'th scope="col"')
+        head = line([COLUMNS[column][0] for column in columns], "th", ' scope="col"')
         body = "".join(line([COLUMNS[column][1](row) for column in columns]) for row in self.rows)
         total = line([_total(self, column) for column in columns], "th")
         title = html.escape(f"Account of {self.name}")
@@ -258,6 +268,8 @@ def _of_field(row, value, otherwise=""):
     return "?" if row.field is None else "" if value is None else otherwise or _sides(value)
 
 
+LEFT = ("name", "kind", "shape")  # columns that are not numbers
+
 # column -> (heading, cell of a row)
 COLUMNS = {
     "name": ("layer", lambda row: row.name),
@@ -280,12 +292,12 @@ def _total(account, column):
     if column == "field":
         field = account.receptive_field
         return "?" if account.unknown else "" if field is None else _sides(field)
-    if column in ("name", "kind", "shape", "stride", "offset"):
+    if column in (*LEFT, "stride", "offset"):
         return "total" if column == "name" else ""
     return _number(getattr(account, column))
 
 
-def _shorten(text, width):
+def _without_middle(text, width):
     """The text, or its beginning and end around an ellipsis."""
     if len(text) <= width:
         return text
@@ -371,7 +383,8 @@ class _Walk:
             first = 2 if channels_first else 1
             field = tuple(Span(shape[axis], axis) for axis in range(first, first + len(shape) - 2))
             known[id(tensor)] = Tensor(shape, tensor.dtype, field)
-            self.add(tensor._keras_history.operation, tensor.name, [known[id(tensor)]], 0, None, True)
+            operation = tensor._keras_history.operation
+            self.add(operation, operation.name, [known[id(tensor)]], macs=0, connections=None, new=True)
         self.follow(model, known, "")
 
     def follow(self, model, known, prefix):

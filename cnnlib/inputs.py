@@ -1,5 +1,7 @@
 """From a data set's uint8 images to the batches that a network is trained and tested on."""
 
+import functools
+
 import keras
 import numpy as np
 
@@ -71,47 +73,46 @@ def crop(images, offsets, pad):
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """The batches of one epoch: iterations ``start`` to ``stop`` of the stream of passes.
+    """``count`` batches, from iteration ``start`` on, of the endless stream of passes.
 
     Order, crops and mirrors of a pass are drawn from a generator seeded with (seed, number of the
     pass) and nothing else, so a run that is stopped and resumed sees what it would have seen.
     """
 
-    def __init__(self, recipe, data, mapping, seed, start, stop):
+    def __init__(self, recipe, data, mapping, seed, start, count):
         super().__init__()
-        self.recipe, self.data, self.mapping = recipe, data, mapping
+        self.recipe, self.data, self.mapping, self.start, self.count = recipe, data, mapping, start, count
         self.indices = chosen(recipe, len(data.x_train))
-        self.start, self.stop = start, stop
-        size, batch = len(self.indices), recipe.batch_size
-        self.first = start * batch // size
-        last = (stop * batch - 1) // size
-        drawn = [self._draw(seed, number) for number in range(self.first, last + 1)]
-        self.order, self.offsets, self.mirrored = (np.concatenate(parts) for parts in zip(*drawn))
 
-    def _draw(self, seed, number):
-        generator = np.random.default_rng((seed, number))
-        size = len(self.indices)
-        order = generator.permutation(size)
-        offsets = generator.integers(0, 2 * self.recipe.pad + 1, (size, 2))
-        return order, offsets, generator.random(size) < 0.5
+        @functools.lru_cache(maxsize=2)
+        def drawn(number):
+            generator = np.random.default_rng((seed, number))
+            size = len(self.indices)
+            order = self.indices[generator.permutation(size)]
+            offsets = generator.integers(0, 2 * recipe.pad + 1, (size, 2))
+            return order, offsets, generator.random(size) < 0.5
+
+        self.drawn = drawn
 
     @property
     def num_batches(self):
-        """How many batches the epoch has."""
-        return self.stop - self.start
+        """How many batches there are."""
+        return self.count
 
     def __getitem__(self, number):
-        """Batch ``number`` of the epoch: inputs float32 and labels int32."""
-        first = (self.start + number) * self.recipe.batch_size - self.first * len(self.indices)
-        here = slice(first, first + self.recipe.batch_size)
-        chosen_images = self.indices[self.order[here]]
-        x = self.mapping(self.data.x_train[chosen_images])
+        """Batch ``number``: inputs float32 and labels int32."""
+        size, batch = len(self.indices), self.recipe.batch_size
+        number_of_pass, place = divmod((self.start + number) * batch, size)
+        parts = [[values[place : place + batch] for values in self.drawn(number_of_pass)]]
+        if place + batch > size:
+            parts.append([values[: place + batch - size] for values in self.drawn(number_of_pass + 1)])
+        order, offsets, mirrored = (np.concatenate(values) for values in zip(*parts))
+        x = self.mapping(self.data.x_train[order])
         if self.recipe.augmentation != "none":
-            x = crop(x, self.offsets[here], self.recipe.pad)
+            x = crop(x, offsets, self.recipe.pad)
         if self.recipe.augmentation == "crop-and-mirror":
-            mirrored = self.mirrored[here]
             x[mirrored] = x[mirrored, :, ::-1]
-        return x, self.data.y_train[chosen_images].astype("int32")
+        return x, self.data.y_train[order].astype("int32")
 
 
 class TestBatches(keras.utils.PyDataset):

@@ -30,6 +30,8 @@ class SGD(keras.optimizers.SGD):
         if self.built:
             return
         super().build(variables)
+        # Kept by index, because TensorFlow hands its own variables, under other names, to update_step.
+        self.decays = [is_kernel(variable) for variable in variables]
         if self.warm_up_rate is not None:
             # -1 while it lasts. A variable, so that it is part of the compiled step and of checkpoints.
             self.warm_up_end = self.add_variable((), initializer="zeros", dtype="int32", name="warm_up_end")
@@ -37,7 +39,7 @@ class SGD(keras.optimizers.SGD):
 
     def update_step(self, gradient, variable, learning_rate):
         """One weight's step."""
-        if self.kernel_decay and is_kernel(variable):
+        if self.kernel_decay and self.decays[self._get_variable_index(variable)]:
             gradient = ops.add(gradient, ops.multiply(ops.cast(self.kernel_decay, gradient.dtype), variable))
         if self.warm_up_rate is not None:
             learning_rate = ops.where(

@@ -51,9 +51,9 @@ def figure(rows=1, columns=1, height=3.4, **options):
 def curves(runs, *, logarithmic=True, limits=None, height=3.6):
     """Training error (dashed) and test error (solid) by pass over the training set.
 
-    ``runs`` maps a label to one history or to a list of histories over seeds (anything with
-    ``train_error`` and ``test_error`` in percent, one value a pass); several seeds give their mean
-    and a band from the lowest to the highest.
+    ``runs`` maps a label to one history or to a list of histories over seeds: what ``cnnlib.train``
+    returns, or a record's ``history``. Several seeds give their mean and a band from the lowest to
+    the highest.
 
     Raises:
         ValueError: no runs, or histories of one label that differ in length.
@@ -64,7 +64,10 @@ def curves(runs, *, logarithmic=True, limits=None, height=3.6):
         for (label, histories), colour, marker in zip(runs.items(), COLOURS, MARKERS):
             histories = histories if isinstance(histories, list | tuple) else [histories]
             for part, line in (("train", "--"), ("test", "-")):
-                series = [getattr(history, f"{part}_error") for history in histories]
+                series = [
+                    (history if isinstance(history, dict) else vars(history))[f"{part}_error"]
+                    for history in histories
+                ]
                 lengths = [len(s) for s in series]
                 if len(set(lengths)) != 1:
                     raise ValueError(f"{label}: histories of different length, {lengths} passes")

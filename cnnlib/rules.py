@@ -19,7 +19,13 @@ from dataclasses import dataclass, replace
 
 from keras import layers
 
-from cnnlib.layers import LocalResponseNormalization, PartiallyConnectedConv2D, RadialBasis, Subsampling
+from cnnlib.layers import (
+    LocalResponseNormalization,
+    PartiallyConnectedConv2D,
+    RadialBasis,
+    Subsampling,
+    ZeroChannels,
+)
 
 # Fields ------------------------------------------------------------------------------------------
 
@@ -165,7 +171,7 @@ class Cost:
 
 @functools.singledispatch
 def rule(operation, call):
-    """The ``Cost`` of calling ``operation``, a layer, or None if it is unknown. Add yours by ``rule.register``."""
+    """The ``Cost`` of one call of a layer, or None if it is unknown; ``rule.register`` adds a class."""
     # The operations behind `x + y` or `keras.ops.relu(x)` have no public classes, only names.
     name = type(operation).__name__
     if type(operation).__module__.startswith(("keras.src.ops.", "keras.src.applications.")):
@@ -380,7 +386,7 @@ for _rule, _kinds in {
     pixelwise: (
         layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU, layers.Rescaling,
         layers.BatchNormalization, layers.Normalization, layers.Add, layers.Subtract, layers.Multiply,
-        layers.Average, layers.Maximum, layers.Minimum, LocalResponseNormalization,
+        layers.Average, layers.Maximum, layers.Minimum, LocalResponseNormalization, ZeroChannels,
     ),
     unchanged: (
         layers.InputLayer, layers.Identity, layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D,

@@ -15,7 +15,7 @@ import numpy as np
 
 from cnnlib import checkpoints, inputs, optimizer, recipes, records
 
-# The warm-up's rule looks at the running error only when it rests on so many iterations of a pass.
+# The warm-up's rule looks at the running error only when it rests on so many iterations, or a whole epoch.
 WARM_UP_ITERATIONS = 100
 
 
@@ -91,54 +91,29 @@ def train(model, data, recipe, *, seed=0, directory=None, verbose="auto", checkp
     verbose = _verbosity(verbose)
     step = compile_model(model, recipe)
     mapping = inputs.pixel_mapping(recipe, data)
-    test = inputs.TestBatches(data, mapping)
     ends = recipe.epoch_ends(len(data.x_train))
-    variables = [*model.variables, *step.variables]
-    identity = _identity(model, data, recipe, seed)
-
-    history = History(provenance=records.provenance())
-    progress = checkpoints.load(directory, identity, variables) if directory else None
-    if progress:
-        history = History(**progress)
-    saved = time.monotonic()
-    for epoch in range(len(history.iteration), len(ends)):
-        begun = time.perf_counter()
-        start, stop = ends[epoch - 1] if epoch else 0, ends[epoch]
-        batches = inputs.TrainingBatches(recipe, data, mapping, seed, start, stop)
-        watch = StopAtNonFiniteLoss()
-        warm_up = [WarmUp(step, start, recipe)] if recipe.warm_up_rate and history.warm_up_end is None else []
-        fitted = model.fit(
-            batches,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
+    steps = ends[0]
+    keeper = Keeper(step, recipe, ends, verbose)
+    if directory:
+        keeper.keep_in(directory, _identity(model, data, recipe, seed), model, checkpoint_seconds)
+    test = inputs.TestBatches(data, mapping)
+    # All full epochs are one call of fit, a last shorter one is another.
+    for last in (recipe.iterations // steps, len(ends)):
+        done = len(keeper.history.iteration)
+        if done >= last:
+            continue
+        start = ends[done - 1] if done else 0
+        model.fit(
+            inputs.TrainingBatches(recipe, data, mapping, seed, start, ends[last - 1] - start),
+            initial_epoch=done,
+            epochs=last,
+            steps_per_epoch=ends[done] - start,
+            validation_data=test,
             shuffle=False,
             verbose=int(verbose == 1),
-            callbacks=[watch, *warm_up],
+            callbacks=[keeper, StopAtNonFiniteLoss(keeper), *([WarmUp(keeper)] if keeper.warming else [])],
         )
-        if watch.batch is not None:
-            raise FloatingPointError(
-                f"the training loss is not finite at iteration {start + watch.batch} "
-                f"(epoch {epoch + 1}, learning rate {recipe.rate(start + watch.batch):g}); run stopped"
-            )
-        tested = model.evaluate(test, verbose=0, return_dict=True)
-        if not math.isfinite(tested["loss"]):
-            raise FloatingPointError(f"the test loss is not finite after iteration {stop}; run stopped")
-        history.warm_up_end = warm_up[0].end if warm_up else history.warm_up_end
-        warming = recipe.warm_up_rate is not None and history.warm_up_end is None
-        history.iteration.append(stop)
-        history.learning_rate.append(recipe.warm_up_rate if warming else recipe.rate(stop - 1))
-        history.train_loss.append(float(fitted.history["loss"][-1]))
-        history.train_error.append(float(fitted.history["error"][-1]))
-        history.test_loss.append(float(tested["loss"]))
-        history.test_error.append(float(tested["error"]))
-        history.seconds.append(time.perf_counter() - begun)
-        history.peak_memory = max(history.peak_memory, records.peak_memory())
-        if directory and (stop == ends[-1] or time.monotonic() - saved >= checkpoint_seconds):
-            checkpoints.save(directory, identity, variables, vars(history))
-            saved = time.monotonic()
-        if verbose:
-            print(history.line(len(ends)), flush=True)
-    return history
+    return keeper.history
 
 
 def compile_model(model, recipe):
@@ -152,41 +127,100 @@ def compile_model(model, recipe):
     return model.optimizer
 
 
+class Keeper(keras.callbacks.Callback):
+    """Keeps the history of a run, shows it, and writes the checkpoints."""
+
+    def __init__(self, step, recipe, ends, verbose):
+        super().__init__()
+        self.step, self.recipe, self.ends, self.verbose = step, recipe, ends, verbose
+        self.history = History(provenance=records.provenance())
+        self.directory = None
+        self.not_finite = None
+
+    def keep_in(self, directory, identity, model, seconds):
+        """Write checkpoints into ``directory`` from now on, and go on from the one that is there."""
+        self.directory, self.identity, self.seconds = directory, identity, seconds
+        self.variables = [*model.variables, *self.step.variables]
+        self.saved = time.monotonic()
+        if progress := checkpoints.load(directory, identity, self.variables):
+            self.history = History(**progress)
+
+    @property
+    def warming(self):
+        """Whether the run is in its warm-up."""
+        return self.recipe.warm_up_rate is not None and self.history.warm_up_end is None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start the clock."""
+        self.begun = time.perf_counter()
+        self.start = self.ends[epoch - 1] if epoch else 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Keras calls it after the test."""
+        history, stop = self.history, self.ends[epoch]
+        if self.not_finite is not None:
+            raise FloatingPointError(
+                f"the training loss is not finite at iteration {self.not_finite} (epoch {epoch + 1}, "
+                f"learning rate {self.recipe.rate(self.not_finite):g}); run stopped"
+            )
+        if not math.isfinite(logs["val_loss"]):
+            raise FloatingPointError(f"the test loss is not finite after iteration {stop}; run stopped")
+        history.iteration.append(stop)
+        history.learning_rate.append(self.recipe.warm_up_rate if self.warming else self.recipe.rate(stop - 1))
+        history.train_loss.append(logs["loss"])
+        history.train_error.append(logs["error"])
+        history.test_loss.append(logs["val_loss"])
+        history.test_error.append(logs["val_error"])
+        history.seconds.append(time.perf_counter() - self.begun)
+        history.peak_memory = max(history.peak_memory, records.peak_memory())
+        if self.directory and (stop == self.ends[-1] or time.monotonic() - self.saved >= self.seconds):
+            _synchronise(self.model)
+            checkpoints.save(self.directory, self.identity, self.variables, vars(history))
+            self.saved = time.monotonic()
+        if self.verbose == 2:
+            print(history.line(len(self.ends)), flush=True)
+
+
 class StopAtNonFiniteLoss(keras.callbacks.Callback):
-    """End the epoch once the running mean of the loss is not finite; ``batch`` is the first such batch."""
+    """Ends the epoch once the running mean of the loss is not finite, and tells the keeper the iteration."""
 
     # Keras may then look at the losses while the next steps run: a GPU need not wait.
     async_safe = True
 
-    def __init__(self):
+    def __init__(self, keeper):
         super().__init__()
-        self.batch = None
+        self.keeper = keeper
 
     def on_train_batch_end(self, batch, logs=None):
-        """Look at the running mean: it stays as it is once it is not finite."""
+        """Look at the running mean: from the first bad batch to the end of the epoch it is not finite."""
         if not math.isfinite(logs["loss"]):
-            self.batch = batch if self.batch is None else min(self.batch, batch)
+            iteration, known = self.keeper.start + batch, self.keeper.not_finite
+            self.keeper.not_finite = iteration if known is None else min(iteration, known)
             self.model.stop_training = True
 
 
 class WarmUp(keras.callbacks.Callback):
-    """Ends the warm-up by the recipe's rule; ``end`` says after how many iterations it ended."""
+    """Ends the warm-up by the recipe's rule."""
 
-    def __init__(self, step, start, recipe):
+    def __init__(self, keeper):
         super().__init__()
-        self.step, self.start, self.recipe, self.end = step, start, recipe, None
+        self.keeper = keeper
 
     def on_train_batch_end(self, batch, logs=None):
-        """Look at the running error of the pass."""
-        if self.end is not None or batch + 1 < WARM_UP_ITERATIONS:
+        """Look at the running error of the epoch."""
+        keeper = self.keeper
+        if not keeper.warming or batch + 1 < min(WARM_UP_ITERATIONS, keeper.ends[0]):
             return
-        if logs["error"] >= self.recipe.warm_up_until:
-            return
-        self.end = self.start + batch + 1
-        if keras.backend.backend() == "jax":
-            # Within fit the state lives outside the variables; bring it back before one is changed.
-            self.model.jax_state_sync()
-        self.step.warm_up_end.assign(self.end)
+        if logs["error"] < keeper.recipe.warm_up_until:
+            keeper.history.warm_up_end = keeper.start + batch + 1
+            _synchronise(self.model)
+            keeper.step.warm_up_end.assign(keeper.history.warm_up_end)
+
+
+def _synchronise(model):
+    """Bring the state back into the variables: on JAX it lives outside of them within ``fit``."""
+    if keras.backend.backend() == "jax":
+        model.jax_state_sync()
 
 
 def check(model, data, recipe, seed):
@@ -302,7 +336,7 @@ def run(
     """
     import cnnlib.models
 
-    options = dict(options or {})
+    options = records.plain_options(options or {}) if record else dict(options or {})
     keras.utils.set_random_seed(seed)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.precision)

@@ -24,6 +24,11 @@ def test_curves_dash_training_and_draw_the_mean_over_seeds():
     assert len(fig.axes[0].collections) == 2  # bands, only where there are several seeds
 
 
+def test_curves_take_a_records_history():
+    fig = plots.curves({"a": vars(history(3.0, 1.0))})
+    assert [list(line.get_ydata()) for line in fig.axes[0].lines] == [[6.0, 2.0], [3.0, 1.0]]
+
+
 def test_an_error_of_zero_leaves_a_gap_in_logarithmic_curves():
     fig = plots.curves({"a": history(1.0, 0.0)})
     test = next(line for line in fig.axes[0].lines if line.get_label() == "a, test")

@@ -70,14 +70,13 @@ def build(name, *, weights=None, **options):
         TypeError: an option that the network does not have, or of a wrong type.
     """
     name, function, variant = find(name)
-    known = list(inspect.signature(function).parameters)
+    known = [option for option in inspect.signature(function).parameters if option != "name"]
     unknown = [option for option in options if option not in known]
     if unknown:
         raise TypeError(f"{name} has no option {', '.join(unknown)}; known: {', '.join(known)}")
     if weights is not None:
         check_published(name, options)
-    model = function(**{**variant, **options})
-    model.name = name
+    model = function(**{**variant, **options, "name": name})
     if weights is not None:
         load_published(model, weights)
     return model

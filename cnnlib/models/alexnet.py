@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from cnnlib.layers import GroupedConv2D, LocalResponseNormalization
-from cnnlib.models.checks import check_classes, check_input_shape, each_its_own, smallest_side
+from cnnlib.models.checks import check_classes, check_input_shape, check_rows, each_its_own, smallest_side
 
 # Sections 3.3 to 3.5 and 5, one row a convolutional layer: side and stride of the filters, maps,
 # groups, initial biases, and what follows.
@@ -66,12 +66,14 @@ def alexnet(
     dropout=0.5,
     kernel_initializer=NORMAL,
     classifier_activation=None,
+    name="alexnet",
 ):
     """AlexNet of Krizhevsky et al. 2012: images (batch, 227, 227, 3) to class scores (batch, 1000).
 
     ``table`` has one row a convolutional layer, ``dense`` one number a hidden layer. An option that
     cannot be met raises a ValueError or TypeError that names it.
     """
+    check_rows("table", table, ("side", "stride", "maps", "groups", "bias", "what follows"))
     steps = [(table[0][0], table[0][1])]
     steps += [(POOL_SIDE, POOL_STRIDE) for row in table if "pool" in row[-1]]
     check_input_shape(input_shape, smallest=smallest_side(steps))
@@ -97,4 +99,4 @@ def alexnet(
         kernel_initializer=kernel_initializer,
         name=f"fc{len(table) + len(dense) + 1}",
     )(x)  # 1000
-    return keras.Model(image, x, name="alexnet")
+    return keras.Model(image, x, name=name)

@@ -48,6 +48,15 @@ def check_lengths(**tables):
         raise ValueError(f"{' and '.join(lengths)}: expected one entry a stage, got {lengths}")
 
 
+def check_rows(name, table, columns):
+    """Nothing, or a ``ValueError`` where the table is empty or a row has not one value a column."""
+    if not table:
+        raise ValueError(f"{name}: expected at least one row ({', '.join(columns)}), got none")
+    for row in table:
+        if not isinstance(row, (tuple, list)) or len(row) != len(columns):
+            raise ValueError(f"{name}: expected rows of {', '.join(columns)}, got {row!r}")
+
+
 def smallest_side(steps):
     """The smallest input, in pixels, that leaves one position after unpadded steps (size, stride)."""
     side = 1

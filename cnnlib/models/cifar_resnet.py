@@ -24,7 +24,7 @@ DEPTHS = (20, 32, 44, 56, 110, 1202)
 
 
 def check_depth(depth):
-    """The depth as an integer, if it is 6k + 2 with k at least 1; ``ValueError`` or ``TypeError`` otherwise."""
+    """The depth as an integer, if it is 6k + 2 with k > 0; ``ValueError`` or ``TypeError`` otherwise."""
     try:
         number = operator.index(depth)
     except TypeError:
@@ -39,7 +39,7 @@ def check_depth(depth):
 
 @contextmanager
 def recursion_for(depth):
-    """Room for a network of ``depth``: Keras sorts a network's layers by a recursion over its longest path."""
+    """Room for a network of ``depth``: Keras sorts its layers by a recursion along the longest path."""
     limit = sys.getrecursionlimit()
     # A layer of weights is up to five steps of that path (padding, convolution, norm, addition, ReLU).
     sys.setrecursionlimit(max(limit, 1000 + 5 * depth))
@@ -62,6 +62,7 @@ def cifar_resnet(
     zero_last_gamma=False,
     kernel_initializer=HE_NORMAL,
     classifier_activation=None,
+    name="cifar-resnet",
 ):
     """A network of He et al. 2015, section 4.2: images (batch, 32, 32, 3) to class scores (batch, 10).
 
@@ -92,4 +93,4 @@ def cifar_resnet(
         name="fc",
     )(x)  # 10
     with recursion_for(depth):
-        return keras.Model(image, x, name="cifar_resnet")
+        return keras.Model(image, x, name=name)

@@ -12,14 +12,14 @@ import keras
 from keras import layers
 
 from cnnlib.layers import LocalResponseNormalization
-from cnnlib.models.checks import check_choice, check_classes, check_input_shape, each_its_own
+from cnnlib.models.checks import check_choice, check_classes, check_input_shape, check_rows, each_its_own
 
 # Table 1, rows 1 and 3: side, stride and maps of the first convolution; maps of the second, "3x3
 # reduce" and "3x3".
 STEM = ((7, 2, 64), (64, 192))
 
-# Table 1: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj. Max pooling between 3b and 4a and
-# between 4e and 5a.
+# Table 1; max pooling stands before 3a, between 3b and 4a and between 4e and 5a.
+COLUMNS = ("#1x1", "#3x3 reduce", "#3x3", "#5x5 reduce", "#5x5", "pool proj")
 TABLE = {
     "3a": (64, 96, 128, 16, 32, 32),
     "3b": (128, 128, 192, 32, 96, 64),
@@ -114,6 +114,7 @@ def googlenet(
     auxiliary_dropout=0.7,
     kernel_initializer="glorot_uniform",
     classifier_activation=None,
+    name="googlenet",
 ):
     """GoogLeNet of Szegedy et al. 2014: images (batch, 224, 224, 3) to class scores (batch, 1000).
 
@@ -122,8 +123,9 @@ def googlenet(
     raises a ValueError or TypeError that names it.
     """
     classes = check_classes(classes)
-    for name in auxiliary:
-        check_choice("auxiliary", name, list(table))
+    check_rows("table", list(table.values()), COLUMNS)
+    for module in auxiliary:
+        check_choice("auxiliary", module, list(table))
     check_input_shape(input_shape, smallest=smallest_input(stem, table, auxiliary))
     kernel_initializer = each_its_own(kernel_initializer)
     options = {"kernel_initializer": kernel_initializer}
@@ -137,24 +139,26 @@ def googlenet(
     x = convolution(x, widened, 3, **options, name="conv2")  # 56x56x192
     x = LocalResponseNormalization(name="norm2")(x)
 
-    heads, stage = {}, "2"
-    for name, row in table.items():  # 28x28x256, 28x28x480; 14x14x512, ..., 14x14x832; 7x7x832, 7x7x1024
-        if name[0] != stage:
-            x = pool(x, f"pool{stage}")
-            stage = name[0]
-        x = inception(x, row, kernel_initializer, f"inception_{name}")
-        if name in auxiliary:
-            heads[name] = auxiliary_classifier(
+    heads, stage = [], "2"
+    for module, row in table.items():
+        if module[0] != stage:
+            x = pool(x, f"pool{stage}")  # 28x28, 14x14, 7x7
+            stage = module[0]
+        # 28x28: 256, 480; 14x14: 512, 512, 512, 528, 832; 7x7: 832, 1024
+        x = inception(x, row, kernel_initializer, f"inception_{module}")
+        if module in auxiliary:
+            head = auxiliary_classifier(
                 x,
                 classes,
                 auxiliary_widths,
                 auxiliary_dropout,
                 kernel_initializer,
                 classifier_activation,
-                f"auxiliary_{name}",
+                f"auxiliary_{module}",
             )
+            heads.append(head)
 
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)  # 1024
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Dense(classes, activation=classifier_activation, **options, name="linear")(x)  # 1000
-    return keras.Model(image, [x, *heads.values()] if heads else x, name="googlenet")
+    return keras.Model(image, [x, *heads] if heads else x, name=name)

@@ -80,10 +80,8 @@ def lenet5(
     check_choice("pooling", pooling, ("trainable", "average", "max"))
     check_choice("output", output, ("rbf", "dense"))
     c1, c3, c5, f6 = widths
-    common = {
-        "activation": activation,
-        "kernel_initializer": kernel_initializer or FanInUniform(),
-    }
+    weights = kernel_initializer or FanInUniform()
+    common = {"activation": activation, "kernel_initializer": weights}
 
     image = keras.Input(input_shape, name="image")  # 32x32x1
     x = layers.Conv2D(c1, 5, **common, name="c1")(image)  # 28x28x6
@@ -96,10 +94,9 @@ def lenet5(
     x = subsample(x, pooling, activation, "s4")  # 5x5x16
     x = layers.Conv2D(c5, 5, **common, name="c5")(x)  # 1x1x120
     x = layers.Flatten(name="flatten")(x)  # 120
-    if output == "rbf":
-        # The codes are -1 and 1; a unit that cannot reach both cannot match them.
-        common["activation"] = scaled_tanh
-    x = layers.Dense(f6, **common, name="f6")(x)  # 84
+    # The codes are -1 and 1; units that cannot reach both could not match them.
+    squash = scaled_tanh if output == "rbf" else activation
+    x = layers.Dense(f6, activation=squash, kernel_initializer=weights, name="f6")(x)  # 84
     if output == "rbf":
         # One bitmap is drawn for each of the ten digits.
         check_choice("classes", classes, [10])
@@ -108,7 +105,7 @@ def lenet5(
         x = layers.Dense(
             check_classes(classes),
             activation=classifier_activation,
-            kernel_initializer=common["kernel_initializer"],
+            kernel_initializer=weights,
             name="output",
         )(x)  # 10
     return keras.Model(image, x, name=name)

@@ -7,7 +7,7 @@ average pooling) without its sizes; they are those of the Caffe definition that 
 import keras
 from keras import layers
 
-from cnnlib.models.checks import check_choice, check_classes, check_input_shape, each_its_own
+from cnnlib.models.checks import check_choice, check_classes, check_input_shape, check_rows, each_its_own
 
 # One row an mlpconv layer: side and maps of the convolution, maps of the two 1x1 layers after it (None:
 # one a class), and the pooling.
@@ -46,6 +46,7 @@ def nin(
     dropout=0.5,
     kernel_initializer=NORMAL,
     classifier_activation=None,
+    name="nin",
 ):
     """Network in Network of Lin et al. 2013: images (batch, 32, 32, 3) to class scores (batch, 10).
 
@@ -53,6 +54,7 @@ def nin(
     layer. An option that cannot be met raises a ValueError or TypeError that names it.
     """
     classes = check_classes(classes)
+    check_rows("table", table, ("side", "maps", "maps", "maps", "pooling"))
     check_input_shape(input_shape, smallest=2 ** (len(table) - 1))
     kernel_initializer = each_its_own(kernel_initializer)
 
@@ -69,4 +71,4 @@ def nin(
     x = layers.GlobalAveragePooling2D(name=f"pool{len(table)}")(x)  # 10
     if classifier_activation is not None:
         x = layers.Activation(classifier_activation, name="output")(x)
-    return keras.Model(image, x, name="nin")
+    return keras.Model(image, x, name=name)

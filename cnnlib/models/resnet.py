@@ -51,9 +51,7 @@ HE_NORMAL = {
 }
 
 
-def convolution(
-    x, maps, side, stride=1, *, relu=True, gamma="ones", kernel_initializer, normalization, name
-):
+def convolution(x, maps, side, stride=1, *, relu=True, gamma="ones", kernel_initializer, normalization, name):
     """Convolution, batch normalisation and, unless ``relu=False``, ReLU.
 
     Batch normalisation subtracts any bias, so only without it (``normalization=None``) there is one.
@@ -169,6 +167,7 @@ def resnet(
     zero_last_gamma=False,
     kernel_initializer=HE_NORMAL,
     classifier_activation=None,
+    name="resnet",
 ):
     """A network of He et al. 2015: images (batch, 224, 224, 3) to class scores (batch, 1000).
 
@@ -204,4 +203,4 @@ def resnet(
         kernel_initializer=each_its_own(kernel_initializer),
         name="fc",
     )(x)  # 1000
-    return keras.Model(image, x, name="resnet")
+    return keras.Model(image, x, name=name)

@@ -30,11 +30,11 @@ WIDTHS = (64, 128, 256, 512, 512)
 DENSE = (4096, 4096)
 
 
-def vgg_block(x, row, maps, block, kernel_initializer):
+def vgg_block(x, row, maps, block, weights):
     """A block of the table: its convolutions with ReLU, then max pooling, which halves both sides."""
     for number, side in enumerate(row, start=1):
         if side == "LRN":
-            # "Local response normalisation": the constants are those of Krizhevsky et al. 2012.
+            # With the constants of Krizhevsky et al. 2012, as section 2.1 says.
             x = LocalResponseNormalization(name=f"norm{block}")(x)
             continue
         x = layers.Conv2D(
@@ -42,7 +42,7 @@ def vgg_block(x, row, maps, block, kernel_initializer):
             side,
             padding="same",
             activation="relu",
-            kernel_initializer=kernel_initializer,
+            **weights,
             name=f"conv{block}_{number}",
         )(x)
     return layers.MaxPooling2D(2, name=f"pool{block}")(x)
@@ -58,6 +58,7 @@ def vgg(
     dropout=0.5,
     kernel_initializer="glorot_uniform",
     classifier_activation=None,
+    name="vgg",
 ):
     """A network of Simonyan and Zisserman 2014: images (batch, 224, 224, 3) to scores (batch, 1000).
 
@@ -66,21 +67,19 @@ def vgg(
     """
     check_lengths(table=table, widths=widths)
     check_input_shape(input_shape, smallest=2 ** len(table))
-    kernel_initializer = each_its_own(kernel_initializer)
+    weights = {"kernel_initializer": each_its_own(kernel_initializer)}
 
     x = image = keras.Input(input_shape, name="image")  # 224x224x3
     for block, (row, maps) in enumerate(zip(table, widths), start=1):
-        x = vgg_block(x, row, maps, block, kernel_initializer)  # 112x112x64, 56, 28, 14, 7x7x512
+        x = vgg_block(x, row, maps, block, weights)  # 112x112x64, 56, 28, 14, 7x7x512
     x = layers.Flatten(name="flatten")(x)  # 25088
     for number, units in enumerate(dense, start=6):
-        x = layers.Dense(
-            units, activation="relu", kernel_initializer=kernel_initializer, name=f"fc{number}"
-        )(x)  # 4096
+        x = layers.Dense(units, activation="relu", **weights, name=f"fc{number}")(x)  # 4096
         x = layers.Dropout(dropout, name=f"dropout{number}")(x)
     x = layers.Dense(
         check_classes(classes),
         activation=classifier_activation,
-        kernel_initializer=kernel_initializer,
+        **weights,
         name=f"fc{6 + len(dense)}",
     )(x)  # 1000
-    return keras.Model(image, x, name="vgg")
+    return keras.Model(image, x, name=name)

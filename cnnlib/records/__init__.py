@@ -18,8 +18,6 @@ import statistics
 import subprocess
 import sys
 
-import keras
-
 from cnnlib.checkpoints import write_atomically
 
 FORMAT = 1
@@ -167,7 +165,8 @@ def select(network=None, recipe=None, data=None, options=None, seed=None, direct
 
     ``recipe`` may be a ``Recipe``: then all of its fields must be the record's.
     """
-    wanted = {"network": network, "options": None if options is None else _plain(options), "seed": seed}
+    options = None if options is None else plain_options(options)
+    wanted = {"network": network, "options": options, "seed": seed}
     chosen = [r for r in load(directory) if all(v is None or getattr(r, k) == v for k, v in wanted.items())]
     if data is not None:
         chosen = [r for r in chosen if r.data["name"] == data]
@@ -224,6 +223,8 @@ def data_summary(data):
 
 def provenance():
     """On what a run is started: backend, versions, device, date, code; no host's, user's or folder's name."""
+    import keras
+
     backend = keras.backend.backend()
     packages = {"tensorflow": ["tensorflow"], "jax": ["jax", "jaxlib"], "torch": ["torch"]}.get(backend, [])
     versions = {name: _version(name) for name in ["cnnlib", "keras", *packages, "numpy"]}
@@ -245,6 +246,8 @@ def _version(package):
 
 def device():
     """What the backend computes on, in words: "AMD EPYC, 2 cores" or the GPU's name."""
+    import keras
+
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -337,9 +340,14 @@ def _validated(fields, path):
     return Record(**fields)
 
 
-def _plain(value):
-    """``value`` as JSON gives it back: lists for tuples, text keys."""
-    return json.loads(json.dumps(value))
+def plain_options(options):
+    """The network options as JSON gives them back, lists for tuples; a ``TypeError`` names one it cannot."""
+    for key, value in options.items():
+        try:
+            json.dumps(value)
+        except TypeError:
+            raise TypeError(f"option {key}: a record cannot hold {value!r}; give a name or numbers") from None
+    return json.loads(json.dumps(options))
 
 
 def _rounded(value):
