@@ -5,6 +5,7 @@ import ast
 import json
 import pathlib
 import sys
+import textwrap
 
 
 def main(arguments=None):
@@ -115,8 +116,8 @@ def account(options):
 
 def train(options):
     """Train one run a seed, one after another; skip those that are finished."""
+    from cnnlib import checkpoints, models, recipes, records, training
     from cnnlib import data as data_sets
-    from cnnlib import models, recipes, records, training
 
     recipe = recipes.get(options.recipe)
     if options.iterations is not None:
@@ -132,10 +133,10 @@ def train(options):
         path = records.folder() / name
         if options.record and path.exists():
             found = records.read(path)
-            if found.recipe != recipe.as_dict() or found.data != records.data_summary(data):
-                raise ValueError(
-                    f"{path} records another recipe or data set of this name; remove it to train again"
-                )
+            there = {"recipe": found.recipe, "data": found.data}
+            here = {"recipe": recipe.as_dict(), "data": records.data_summary(data)}
+            if different := "; ".join(checkpoints.differences("", there, here)):
+                raise ValueError(f"{path} is of another run: {different}. Remove it to train again")
             print(f"seed {seed}: already recorded in {name}, test error {found.test_error:.2f} %: skipped")
             continue
         print(f"seed {seed}: {options.network} on {data.name} after {recipe.name}", flush=True)
@@ -147,6 +148,7 @@ def train(options):
             options=network_options,
             directory=pathlib.Path(options.directory) / name.removesuffix(".json"),
             record=options.record,
+            verbose=1 if sys.stdout.isatty() else 2,
         )
         print(f"seed {seed}: test error {done.history.test_error[-1]:.2f} % after the last epoch")
         if done.record:
@@ -165,13 +167,17 @@ def list_records(options):
     if not found:
         print("no records yet")
         return
-    print(f"{'network':<22} {'recipe':<22} {'data':<10} {'seed':>4} {'train %':>8} {'test %':>8}")
+    shown = None
     for record in found:
-        network = " ".join([record.network, *(f"{k}={v}" for k, v in record.options.items())])
-        long = f"{network}\n{'':<22}" if len(network) > 22 else f"{network:<22}"
+        title = " ".join([record.network, *(f"{k}={v}" for k, v in record.options.items())])
+        experiment = title, f"{record.recipe['name']} on {record.data['name']}"
+        if experiment != shown:
+            for text, indent in zip(experiment, ("", "  ")):
+                print(textwrap.fill(text, 80, initial_indent=indent, subsequent_indent=indent + "  "))
+        shown = experiment
         print(
-            f"{long} {record.recipe['name']:<22} {record.data['name']:<10} {record.seed:>4}"
-            f" {record.train_error:>8.2f} {record.test_error:>8.2f}"
+            f"    seed {record.seed:<3} training error {record.train_error:>6.2f} %"
+            f"  test error {record.test_error:>6.2f} %  {record.seconds:>7.0f} s"
         )
 
 

@@ -5,14 +5,14 @@ what each call of each layer costs and sees; there one also finds how a layer of
 """
 
 import collections
-import html
 import math
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-from cnnlib.rules import Call, Span, Tensor, after_activation, rule
+from cnnlib._tables import as_html, as_text
+from cnnlib.rules import Call, Cost, Span, Tensor, after_activation, rule
 
 
 def _plain(values):
@@ -35,6 +35,7 @@ class Row:
         connections: links as LeCun et al. 1998 count them, a unit's bias being one; None where not counted.
         activations, bytes: output values and their size; 0 if the input's are only passed on.
         field: one ``Span`` for each side of the input; () without sides, None if unknown.
+        inputs: names of the rows whose outputs it takes.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Row:
     activations: int
     bytes: int
     field: tuple | None
+    inputs: tuple
 
     @property
     def receptive_field(self):
@@ -90,7 +92,7 @@ class Row:
         return _plain_data(
             self,
             "name kind shape parameters frozen macs connections activations bytes "
-            "receptive_field stride offset centre",
+            "receptive_field stride offset centre inputs",
         )
 
 
@@ -113,11 +115,13 @@ class Account:
     Attributes:
         name: the model's name.
         rows: list of ``Row``, each after those it needs, branches one after the other.
+        outputs: names of the rows that the model's outputs come from.
         unknown: names of the layers without a rule; then macs and receptive_field are None.
     """
 
     name: str
     rows: list
+    outputs: tuple
     unknown: tuple = ()
 
     def row(self, name):
@@ -170,7 +174,7 @@ class Account:
         pooling whatever its layer is called. The statistics of a squeeze-and-excitation block are one, too:
         behind the first of them, every position sees the whole image.
         """
-        if self.unknown:
+        if any(row.field is None for row in self.rows):
             return None
         maps = [row for row in self.rows if row.is_map]
         largest = max(maps, key=lambda row: math.prod(span.size for span in row.field), default=None)
@@ -188,34 +192,14 @@ class Account:
         for column in columns:
             if column not in COLUMNS:
                 raise ValueError(f"unknown column {column!r}; known: {', '.join(COLUMNS)}")
-        table = {
-            column: [
-                COLUMNS[column][0],
-                *(COLUMNS[column][1](row) for row in self.rows),
-                _total(self, column),
-            ]
+        return as_text(self._cells(columns), LEFT, width, self._notes())
+
+    def _cells(self, columns):
+        """column -> its cells: heading, one a row, total."""
+        return {
+            column: [COLUMNS[column][0], *map(COLUMNS[column][1], self.rows), _total(self, column)]
             for column in columns
         }
-
-        def excess():
-            return sum(max(map(len, cells)) + 2 for cells in table.values()) - 2 - (width or math.inf)
-
-        if "kind" in table and excess() > 0:
-            table["kind"] = [cell if len(cell) <= 12 else cell[:11] + "…" for cell in table["kind"]]
-            if excess() > 0:
-                del table["kind"]
-        if "name" in table and excess() > 0:
-            longest = max(8, max(map(len, table["name"])) - excess())
-            table["name"] = [_without_middle(cell, longest) for cell in table["name"]]
-
-        widths = {column: max(map(len, cells)) for column, cells in table.items()}
-        aligned = [
-            [cell.ljust(widths[column]) if column in LEFT else cell.rjust(widths[column]) for cell in cells]
-            for column, cells in table.items()
-        ]
-        heading, *lines, total = ("  ".join(cells).rstrip() for cells in zip(*aligned))
-        line = "-" * (sum(widths.values()) + 2 * (len(widths) - 1))
-        return "\n".join([heading, line, *lines, line, total, *self._notes()])
 
     def _notes(self):
         """What the totals leave out."""
@@ -228,30 +212,16 @@ class Account:
         return self.text()
 
     def _repr_html_(self):
-        """The table for a notebook: no colours of its own, numbers to the right, scrolling in its own box."""
-        left = "text-align:left;white-space:nowrap;padding:.15em .6em"
-        right = "text-align:right;white-space:nowrap;padding:.15em .6em;font-variant-numeric:tabular-nums"
-        columns = [c for c in COLUMNS if c not in ("frozen", "connections") or getattr(self, c)]
-        styles = [left if column in LEFT else right for column in columns]
-
-        def line(cells, tag="td", scope=""):
-            cells = (f'<{tag}{scope} style="{s}">{html.escape(c)}</{tag}>' for s, c in zip(styles, cells))
-            return f"<tr>{''.join(cells)}</tr>"
-
-        head = line([COLUMNS[column][0] for column in columns], "th", ' scope="col"')
-        body = "".join(line([COLUMNS[column][1](row) for column in columns]) for row in self.rows)
-        total = line([_total(self, column) for column in columns], "th")
-        title = html.escape(f"Account of {self.name}")
-        return (
-            f'<div role="region" tabindex="0" aria-label="{title}" style="overflow:auto;max-height:36em">'
-            '<table style="border-collapse:collapse;font-size:.9em;width:auto">'
-            f"<thead>{head}</thead><tbody>{body}</tbody><tfoot>{total}</tfoot></table>"
-            f"{''.join(f'<p>{html.escape(note)}</p>' for note in self._notes())}</div>"
-        )
+        columns = list(COLUMNS)
+        if not self.frozen:
+            columns.remove("frozen")
+        if not any(row.connections and not row.macs for row in self.rows):
+            columns.remove("connections")  # they tell little more than MACs
+        return as_html(self._cells(columns), LEFT, f"Account of {self.name}", self._notes())
 
     def to_dict(self):
         """Totals and rows as what JSON knows."""
-        totals = "name parameters frozen macs connections activations bytes receptive_field unknown"
+        totals = "name parameters frozen macs connections activations bytes receptive_field outputs unknown"
         return {**_plain_data(self, totals), "rows": [row.to_dict() for row in self.rows]}
 
 
@@ -263,9 +233,9 @@ def _number(value):
     return "?" if value is None else f"{value:,}"
 
 
-def _of_field(row, value, otherwise=""):
+def _of_field(row, value, times="x"):
     """A cell that tells of the field: "?" where it is unknown, nothing for an input without sides."""
-    return "?" if row.field is None else "" if value is None else otherwise or _sides(value)
+    return "?" if row.field is None else "" if value is None else _sides(value, times)
 
 
 LEFT = ("name", "kind", "shape")  # columns that are not numbers
@@ -281,28 +251,20 @@ COLUMNS = {
     "connections": ("connections", lambda row: "" if row.connections is None else f"{row.connections:,}"),
     "activations": ("activations", lambda row: f"{row.activations:,}"),
     "bytes": ("bytes", lambda row: f"{row.bytes:,}"),
-    "field": ("field", lambda row: _of_field(row, row.receptive_field, "all" if row.sees_all else "")),
+    "field": ("field", lambda row: "all" if row.sees_all else _of_field(row, row.receptive_field)),
     "stride": ("stride", lambda row: _of_field(row, row.stride if row.is_map else None)),
-    "offset": ("offset", lambda row: _of_field(row, row.offset if row.is_map else None)),
+    "offset": ("offset", lambda row: _of_field(row, row.offset if row.is_map else None, ",")),
 }
 
 
 def _total(account, column):
     """The cell of the last line."""
     if column == "field":
-        field = account.receptive_field
-        return "?" if account.unknown else "" if field is None else _sides(field)
+        unknown = any(row.field is None for row in account.rows)
+        return "?" if unknown else "" if account.receptive_field is None else _sides(account.receptive_field)
     if column in (*LEFT, "stride", "offset"):
         return "total" if column == "name" else ""
     return _number(getattr(account, column))
-
-
-def _without_middle(text, width):
-    """The text, or its beginning and end around an ellipsis."""
-    if len(text) <= width:
-        return text
-    end = (width - 1) // 2
-    return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
 
 
 # The walk through the graph
@@ -348,7 +310,7 @@ def account(model, unknown="error"):
                 f"{tuple(tensor.shape[1:])}: build the model for one size, for example {example}"
             )
     walk = _Walk(model, mark=unknown == "mark")
-    return Account(model.name, walk.rows, tuple(walk.unknown))
+    return Account(model.name, walk.rows, walk.outputs, tuple(walk.unknown))
 
 
 def _has_graph(layer):
@@ -382,16 +344,17 @@ class _Walk:
             shape = _shape(tensor)
             first = 2 if channels_first else 1
             field = tuple(Span(shape[axis], axis) for axis in range(first, first + len(shape) - 2))
-            known[id(tensor)] = Tensor(shape, tensor.dtype, field)
             operation = tensor._keras_history.operation
-            self.add(operation, operation.name, [known[id(tensor)]], macs=0, connections=None, new=True)
+            known[id(tensor)] = Tensor(shape, tensor.dtype, field, operation.name)
+            self.add(operation, (), [known[id(tensor)]], Cost(field))
         self.follow(model, known, "")
+        self.outputs = tuple(known[id(tensor)].source for tensor in model.outputs)
 
     def follow(self, model, known, prefix):
         """Visit all calls on the way to the outputs; ``known`` maps ids of symbolic tensors to ``Tensor``."""
         stack = list(reversed(model.outputs))
         while stack:
-            operation, index, _ = stack[-1]._keras_history
+            operation, index, _ = stack[-1]._keras_history  # Keras has no public way to walk a graph
             node = operation._inbound_nodes[index]
             missing = [tensor for tensor in node.input_tensors if id(tensor) not in known]
             if id(stack[-1]) in known:
@@ -414,7 +377,7 @@ class _Walk:
         self.calls[id(operation)] += 1
         if self.calls[id(operation)] > 1:
             name += f" (call {self.calls[id(operation)]})"
-        outputs = self.outputs(node, inputs)
+        outputs = self.symbols(node, inputs)
         if any(None in _shape(output)[1:] for output in outputs):
             raise ValueError(f"layer {name!r}: undefined output size {[o.shape for o in outputs]}")
         call = Call(inputs, _shape(outputs[0]), tuple(node.arguments.args))
@@ -426,13 +389,14 @@ class _Walk:
                     "give it a rule (see cnnlib.rules), or pass unknown='mark'"
                 )
             self.unknown.append(name)
-        field = cost and after_activation(operation, call.output, cost.field)
-        values = [Tensor(_shape(output), output.dtype, field) for output in outputs]
+            cost = Cost(None, macs=None)
+        field = after_activation(operation, call.output, cost.field)
+        values = [Tensor(_shape(output), output.dtype, field, name) for output in outputs]
         known.update((id(tensor), value) for tensor, value in zip(node.outputs, values))
-        self.add(operation, name, values, cost and cost.macs, cost and cost.connections, not cost or cost.new)
+        self.add(operation, inputs, values, cost)
 
     @staticmethod
-    def outputs(node, inputs):
+    def symbols(node, inputs):
         """The symbolic outputs; computed anew where a nested model is called on another size than its own."""
         if all(_shape(tensor) == value.shape for tensor, value in zip(node.input_tensors, inputs)):
             return node.outputs
@@ -447,30 +411,34 @@ class _Walk:
     def cost(operation, call):
         """What the rule says; nothing, where a subclass has replaced the computation that the rule is for."""
         kind = next(kind for kind in type(operation).__mro__ if kind in rule.registry)
-        if kind is not object and type(operation).call is not kind.call:
-            return None
-        return rule(operation, call)
+        if kind is not object:
+            return rule(operation, call) if type(operation).call is kind.call else None
+        # A chapter shows cnnlib's own layers and defines them anew; their registered names stay.
+        name = keras.saving.get_registered_name(type(operation))
+        kinds = [k for k in rule.registry if ">" in name and keras.saving.get_registered_name(k) == name]
+        return rule.registry[kinds[0] if kinds else object](operation, call)
 
-    def add(self, operation, name, values, macs, connections, new):
-        """Add a row."""
+    def add(self, operation, inputs, values, cost):
+        """Add the row of one call."""
         sizes = []
         for kind in "trainable_weights", "non_trainable_weights":
             weights = {id(weight): weight for weight in getattr(operation, kind, [])}
             sizes.append(sum(math.prod(w.shape) for key, w in weights.items() if key not in self.counted))
             self.counted.update(weights)
-        counts = [math.prod(value.shape[1:]) if new else 0 for value in values]
+        counts = [math.prod(value.shape[1:]) if cost.new else 0 for value in values]
         self.rows.append(
             Row(
-                name=name,
+                name=values[0].source,
                 kind=type(operation).__name__,
                 shape=tuple(values[0].shape[1:]),
                 parameters=sizes[0],
                 frozen=sizes[1],
-                macs=macs,
-                connections=connections,
+                macs=cost.macs,
+                connections=cost.connections,
                 activations=sum(counts),
                 bytes=sum(count * _item_size(value.dtype) for count, value in zip(counts, values)),
                 field=values[0].field,
+                inputs=tuple(value.source for value in inputs),
             )
         )
 

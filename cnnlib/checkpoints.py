@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 
+import keras
 import numpy as np
 
 FILE = "checkpoint.npz"
@@ -51,7 +52,7 @@ def save(directory, identity, variables, progress):
         progress: a JSON value: the history so far and what else is needed to go on.
     """
     state = json.dumps({"identity": identity, "progress": progress})
-    arrays = {f"variable_{i:05d}": np.asarray(variable) for i, variable in enumerate(variables)}
+    arrays = {f"variable_{i:05d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
     write_atomically(
         pathlib.Path(directory) / FILE, lambda file: np.savez(file, state=np.asarray(state), **arrays)
     )
@@ -78,9 +79,9 @@ def load(directory, identity, variables):
         raise ValueError(
             f"{path} is not a readable checkpoint ({reason}); remove it to start the run again"
         ) from reason
-    if differences := list(_differences("", found, json.loads(json.dumps(identity)))):
+    if different := list(differences("", found, json.loads(json.dumps(identity)))):
         raise ValueError(
-            f"{path} is of another run: {'; '.join(differences)}. "
+            f"{path} is of another run: {'; '.join(different)}. "
             "Train into another directory, or remove it to start again"
         )
     for variable, array in zip(variables, arrays, strict=True):
@@ -88,10 +89,10 @@ def load(directory, identity, variables):
     return progress
 
 
-def _differences(name, found, wanted):
-    """Texts that name each value that differs."""
+def differences(name, found, wanted):
+    """Texts that name each value that differs between two JSON values."""
     if isinstance(found, dict) and isinstance(wanted, dict):
         for key in sorted(set(found) | set(wanted)):
-            yield from _differences(f"{name} {key}".strip(), found.get(key), wanted.get(key))
+            yield from differences(f"{name} {key}".strip(), found.get(key), wanted.get(key))
     elif found != wanted:
         yield f"{name} is {found!r} there and {wanted!r} here"

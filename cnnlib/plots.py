@@ -82,12 +82,14 @@ def curves(runs, *, logarithmic=True, limits=None, height=3.6):
                 )  # fmt: skip
                 if len(series) > 1:
                     axes.fill_between(passes, series.min(0), series.max(0), color=colour, alpha=0.18, lw=0)
-        axes.set(xlabel="passes over the training set", ylabel="error (%)", ylim=limits)
+        axes.set(xlabel="passes over the training set", ylabel="error (%)")
         axes.xaxis.get_major_locator().set_params(integer=True)
         if logarithmic:
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter("{x:g}")
             axes.grid(which="minor", axis="y", linewidth=0.4)
+        if limits is not None:
+            axes.set_ylim(limits)
         fig.legend(loc="outside upper center", ncols=2)
     return fig
 

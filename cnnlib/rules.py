@@ -127,11 +127,12 @@ def union(tensors, shape):
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value in the graph: shape (batch first, as None), dtype and field."""
+    """A value in the graph: shape (batch first, as None), dtype, field, and name of the row it comes from."""
 
     shape: tuple
     dtype: str
     field: tuple | None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class Cost:
     are counted, and whether the output holds values that the input did not (a reshape's does not)."""
 
     field: tuple | None
-    macs: int = 0
+    macs: int | None = 0
     connections: int | None = None
     new: bool = True
 
@@ -288,6 +289,8 @@ def unchanged(layer, call):
 
 def over_its_axis(layer, call):
     """The rule of layers that compute a statistic over ``layer.axis`` of one image."""
+    if layer.axis is None:
+        return None
     axes = [layer.axis] if isinstance(layer.axis, int) else layer.axis
     return Cost(pool_over(call.field, call.shape, axes))
 

@@ -144,6 +144,10 @@ class Keeper(keras.callbacks.Callback):
         self.saved = time.monotonic()
         if progress := checkpoints.load(directory, identity, self.variables):
             self.history = History(**progress)
+            if self.verbose:
+                done, epochs = len(self.history.iteration), len(self.ends)
+                text = "finished before" if done == epochs else f"going on after epoch {done}/{epochs}"
+                print(text, flush=True)
 
     @property
     def warming(self):
@@ -270,7 +274,9 @@ def check(model, data, recipe, seed):
             f"recipe {recipe.name}: a batch of {recipe.batch_size} is larger than the "
             f"{recipe.images_used(len(data.x_train))} training images of {data.name}"
         )
-    softmax = getattr(model.layers[-1], "activation", None) is keras.activations.softmax
+    last = model.layers[-1]
+    softmax = isinstance(last, keras.layers.Softmax)
+    softmax = softmax or getattr(last, "activation", None) is keras.activations.softmax
     if recipe.loss == "softmax-cross-entropy" and softmax:
         raise ValueError(
             f"model {model.name} ends in softmax, but the recipe's loss wants class scores: "

@@ -43,6 +43,19 @@ def test_totals(network):
     assert cnnlib.account(cnnlib.models.build("lenet5-modern")).parameters == 61_706
 
 
+def test_a_copy_of_a_layer_is_accounted_like_the_original():
+    """The chapter defines the layers anew, so that a reader can edit them."""
+    import inspect
+
+    space = vars(cnnlib.layers).copy()
+    exec(inspect.getsource(cnnlib.layers.Subsampling), space)
+    assert space["Subsampling"] is not cnnlib.layers.Subsampling
+    maps = keras.Input((8, 8, 3))
+    row = cnnlib.account(keras.Model(maps, space["Subsampling"]()(maps))).rows[-1]
+    assert (row.receptive_field, row.stride, row.connections) == (2, 2, 4 * 4 * 3 * 5)
+    keras.saving.register_keras_serializable("cnnlib")(cnnlib.layers.Subsampling)
+
+
 def test_c3_table_has_the_papers_sixty_links():
     columns = ["".join(column) for column in zip(*C3_TABLE)]
     assert [c.count("X") for c in columns] == [3] * 6 + [4] * 9 + [6]

@@ -4,33 +4,26 @@ import difflib
 import inspect
 import re
 
-from cnnlib.models.alexnet import UNGROUPED, alexnet
-from cnnlib.models.cifar_resnet import DEPTHS, cifar_resnet
-from cnnlib.models.googlenet import AUXILIARY, googlenet
-from cnnlib.models.lenet5 import MODERN, lenet5
-from cnnlib.models.nin import nin
-from cnnlib.models.resnet import TABLE as RESNETS
-from cnnlib.models.resnet import resnet
-from cnnlib.models.vgg import TABLE as VGGS
-from cnnlib.models.vgg import vgg
+from cnnlib.models import alexnet, cifar_resnet, googlenet, lenet5, nin, resnet, vgg
 from cnnlib.weights import check_published, load_published
 
 # name -> (function, the options that make the variant)
 NETWORKS = {
-    "lenet5": (lenet5, {}),
-    "lenet5-modern": (lenet5, MODERN),
-    "alexnet": (alexnet, {}),
-    "alexnet-ungrouped": (alexnet, {"table": UNGROUPED}),
-    **{f"vgg-{column}": (vgg, {"table": VGGS[column]}) for column in VGGS},
-    "nin": (nin, {}),
-    "googlenet": (googlenet, {}),
-    "googlenet-aux": (googlenet, {"auxiliary": AUXILIARY}),
-    **{f"plain-{depth}": (resnet, {"table": RESNETS[depth], "shortcut": None}) for depth in (18, 34)},
-    **{f"resnet-{depth}": (resnet, {"table": RESNETS[depth]}) for depth in RESNETS},
-    # The depths that the paper trained; ``build`` takes every other one of the form 6k + 2 as well.
-    **{f"cifar-plain-{depth}": (cifar_resnet, {"depth": depth, "shortcut": None}) for depth in DEPTHS},
-    **{f"cifar-resnet-{depth}": (cifar_resnet, {"depth": depth}) for depth in DEPTHS},
+    "lenet5": (lenet5.lenet5, {}),
+    "lenet5-modern": (lenet5.lenet5, lenet5.MODERN),
+    "alexnet": (alexnet.alexnet, {}),
+    "alexnet-ungrouped": (alexnet.alexnet, {"table": alexnet.UNGROUPED}),
+    **{f"vgg-{column}": (vgg.vgg, {"table": table}) for column, table in vgg.TABLE.items()},
+    "nin": (nin.nin, {}),
+    "googlenet": (googlenet.googlenet, {}),
+    "googlenet-aux": (googlenet.googlenet, {"auxiliary": googlenet.AUXILIARY}),
+    **{f"plain-{n}": (resnet.resnet, {"table": resnet.TABLE[n], "shortcut": None}) for n in (18, 34)},
+    **{f"resnet-{n}": (resnet.resnet, {"table": table}) for n, table in resnet.TABLE.items()},
 }
+# The depths that the paper trained; ``build`` takes every other one of the form 6k + 2 as well.
+for n in cifar_resnet.DEPTHS:
+    NETWORKS[f"cifar-plain-{n}"] = (cifar_resnet.cifar_resnet, {"depth": n, "shortcut": None})
+    NETWORKS[f"cifar-resnet-{n}"] = (cifar_resnet.cifar_resnet, {"depth": n})
 
 # Other names of the same networks.
 ALIASES = {"vgg16": "vgg-d", "vgg19": "vgg-e"}

@@ -1,0 +1,81 @@
+# The commands of the project; `make` alone lists them.
+# Python 3.11 to 3.13: `make PYTHON=python3.12 book` where python3 is another one.
+
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= .
+PORT ?= 8000
+HTML = $(OUT)/_build/html
+RUN = $(VENV)/bin/python
+READY = $(VENV)/.ready
+READY_JAX = $(VENV)/.ready-jax
+
+# What is tested on the second backend as well.
+JAX_TESTS = tests/test_lenet5.py tests/test_models.py tests/test_account_properties.py tests/test_training.py
+
+export KERAS_BACKEND ?= tensorflow
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export JUPYTER_PLATFORM_DIRS = 1
+
+# A test that hangs ends the run after this many seconds and says where it hung.
+PYTEST = $(RUN) -m pytest -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
+
+.PHONY: help book serve test test-jax pages lint notebooks address venv clean distclean
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+book: $(READY)  ## build the HTML book from the notebooks as committed
+	@rm -rf "$(HTML)" "$(OUT)/_build/.doctrees"
+	$(VENV)/bin/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" \
+		--path-output "$(OUT)" --all -q -n -W --keep-going
+	@test -s "$(HTML)/index.html" || { echo "The build made no $(HTML)/index.html." >&2; exit 1; }
+	@echo "The book is built. Open file://$$(cd "$(HTML)" && pwd)/index.html or run: make serve"
+
+serve: book  ## build the book and serve it on this machine, PORT=8000
+	@echo "The book is at http://localhost:$(PORT)/ until you press Ctrl-C."
+	@$(RUN) -m http.server --bind 127.0.0.1 --directory "$(HTML)" $(PORT)
+
+test: lint  ## lint, unit tests, and every notebook of the book run and compared
+	$(PYTEST) tests book --ignore=tests/pages \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout=600 --nbval-kernel-startup-timeout=120
+
+test-jax: $(READY_JAX)  ## the tests of models, account and training on the JAX backend
+	KERAS_BACKEND=jax $(PYTEST) $(JAX_TESTS)
+
+pages: $(READY)  ## look at every page of the built book in headless Chromium
+	BOOK_BUILD="$(OUT)/_build" $(PYTEST) tests/pages
+
+lint: $(READY)  ## ruff
+	$(RUN) -m ruff check .
+
+notebooks: $(READY)  ## refresh, execute and check notebooks in place: all, or NOTEBOOKS="book/..."
+	$(RUN) tools/notebooks.py refresh $(NOTEBOOKS)
+	$(RUN) tools/notebooks.py execute $(NOTEBOOKS)
+	$(RUN) tools/notebooks.py check $(NOTEBOOKS)
+
+address: $(READY)  ## change the repository's address everywhere: URL=https://github.com/OWNER/NAME
+	@$(RUN) tools/address.py $(URL)
+
+venv: $(READY)  ## only make the virtual environment
+
+clean:  ## remove what was built
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+
+distclean: clean  ## remove the virtual environment as well
+	rm -rf "$(VENV)" cnnlib.egg-info
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is: $$($(PYTHON) --version 2>&1)." >&2; \
+		echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Installing requirements.txt into $(VENV): once, a minute or two."
+	@$(PYTHON) -m venv "$(VENV)"
+	@$(RUN) -m pip install --quiet --requirement requirements.txt --editable .
+	@touch $@
+
+$(READY_JAX): requirements-jax.txt $(READY)
+	@echo "Installing requirements-jax.txt into $(VENV)."
+	@$(RUN) -m pip install --quiet --requirement requirements-jax.txt
+	@touch $@

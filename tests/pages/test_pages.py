@@ -1,0 +1,303 @@
+"""The built book in headless Chromium: offline, typeset, readable, accessible, on every page.
+
+`make book pages` runs this. Screenshots stay in _build/screenshots. Where there is no built book or no
+Chromium the tests are skipped, and in CI (CI=true) that is a failure instead.
+BOOK_BUILD names another folder than _build.
+"""
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("BOOK_BUILD", ROOT / "_build")).resolve()
+HTML = BUILD / "html"
+SCREENSHOTS = BUILD / "screenshots"
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+    # No other host can be reached, even where there is a network. (Playwright's own interception would
+    # make Chromium refuse the fonts of pages opened from disk.)
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]  # fmt: skip
+WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
+
+PAGES = sorted(path.relative_to(HTML).as_posix() for path in HTML.glob("[!_]*.html"))
+CHAPTERS = [page for page in PAGES if (ROOT / "book" / page).with_suffix(".ipynb").is_file()]
+MISSING = (
+    "no built book: run `make book`" if not PAGES else "no Chromium on the path" if not CHROMIUM else None
+)
+pytestmark = pytest.mark.skipif(bool(MISSING) and not os.environ.get("CI"), reason=str(MISSING))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def complete():
+    """In CI a test that cannot run is a failure."""
+    assert not MISSING, MISSING
+
+
+@pytest.fixture(scope="module")
+def browser(complete):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The address of a local server of the book."""
+    handler = functools.partial(Quiet, directory=str(HTML))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}/"
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture(params=["disk", "server"])
+def base(request):
+    """The book opened from disk, then from a local server."""
+    return HTML.as_uri() + "/" if request.param == "disk" else request.getfixturevalue("server")
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens a page in a window of its own and keeps what went wrong there in `page.complaints`."""
+    contexts = []
+
+    def go(url, width="desktop", theme="light"):
+        size = dict(zip(("width", "height"), WIDTHS[width]))
+        context = browser.new_context(viewport=size, color_scheme=theme, has_touch=width == "phone")
+        contexts.append(context)
+        page = context.new_page()
+        page.complaints = complaints = []
+        own = urlsplit(url)[:2]
+
+        def watch(request):
+            if urlsplit(request.url)[:2] != own and not request.url.startswith(("data:", "blob:")):
+                complaints.append(f"a request to another host: {request.url}")
+
+        page.on("request", watch)
+        page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(said.text))
+        page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
+        page.on("requestfailed", lambda asked: complaints.append(f"failed: {asked.url} {asked.failure}"))
+        page.on("response", lambda r: r.status >= 400 and complaints.append(f"{r.status}: {r.url}"))
+        page.on("websocket", lambda socket: complaints.append(f"a web socket to {socket.url}"))
+        page.goto(url, wait_until="load")
+        page.evaluate("async () => { if (window.MathJax?.startup) await MathJax.startup.promise }")
+        page.evaluate("() => document.fonts.ready.then(() => true)")
+        page.wait_for_load_state("networkidle")
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+
+
+# ------------------------------------------------------------------------------ without a browser
+
+
+def parsed(page):
+    from bs4 import BeautifulSoup
+
+    return BeautifulSoup((HTML / page).read_text("utf-8"), "html.parser")
+
+
+@functools.cache
+def anchors(page):
+    return {tag[key] for tag in parsed(page).find_all(True) for key in ("id", "name") if tag.get(key)}
+
+
+def test_the_book_has_pages():
+    assert "index.html" in PAGES
+    assert "search.html" in PAGES
+    chapters = sorted(path.with_suffix(".html").name for path in (ROOT / "book").glob("*.ipynb"))
+    assert chapters == CHAPTERS, "every notebook in book/ is a page of the book: see _toc.yml"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_inside_the_book_lead_somewhere(page):
+    dead = []
+    for tag in parsed(page).find_all(["a", "link", "script", "img"]):
+        target = tag.get("href") or tag.get("src") or ""
+        if not target or urlsplit(target).scheme or target.startswith("//"):
+            continue
+        path, anchor = urldefrag(urljoin(page, target))
+        path, anchor = unquote(urlsplit(path).path) or page, unquote(anchor)
+        if not (HTML / path).is_file():
+            dead.append(target)
+        elif anchor and path.endswith(".html") and anchor not in anchors(path):
+            dead.append(target)
+    assert dead == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_to_load_is_named_on_another_host(page):
+    """Also what would be fetched only later, at a click: scripts, styles, frames, images."""
+    tags = parsed(page).find_all(["script", "link", "img", "iframe", "source", "object", "embed"])
+    targets = [tag.get("src") or tag.get("href") or tag.get("data") or "" for tag in tags]
+    assert [target for target in targets if re.match(r"(https?:)?//", target)] == []
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_a_chapter_opens_in_colab(page):
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]
+    name = repository["url"].removeprefix("https://github.com/")
+    notebook = Path(page).with_suffix(".ipynb")
+    wanted = f"https://colab.research.google.com/github/{name}/blob/{repository['branch']}/book/{notebook}"
+    assert [tag["href"] for tag in parsed(page).select('a[href*="colab"]')] == [wanted]
+
+
+# -------------------------------------------------------------------------------- in the browser
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_asks_nobody_and_complains_of_nothing(visit, base, page):
+    assert visit(base + page).complaints == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_formula_is_typeset(visit, base, page):
+    found = visit(base + page).evaluate(
+        r"""() => {
+            const all = [...document.querySelectorAll('.math')];
+            const bare = all.filter(f => !f.querySelector('mjx-container'));
+            const errors = 'mjx-merror, [data-mjx-error], mjx-mtext[style*="red"]';
+            const wrong = [...document.querySelectorAll(errors)];
+            // A formula that was never recognised as one stands in the text with its dollars or backslashes.
+            const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+            const raw = [];
+            while (walker.nextNode()) {
+                const node = walker.currentNode;
+                if (node.parentElement.closest('pre, code, script, style, textarea, mjx-container')) continue;
+                if (/\$[^$]*[\\^_{][^$]*\$|\\[()\[\]]|\\(frac|begin|sum|mathrm|text)\b/.test(node.data)) {
+                    raw.push(node.data.trim().slice(0, 80));
+                }
+            }
+            return {
+                formulas: all.length,
+                bare: bare.map(f => f.textContent.slice(0, 80)),
+                wrong: wrong.map(f => f.textContent.slice(0, 80)),
+                raw,
+            };
+        }"""
+    )
+    assert (found["bare"], found["wrong"], found["raw"]) == ([], [], [])
+    assert found["formulas"] == len(parsed(page).select(".math"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_image_has_alt_text(page):
+    texts = {tag["src"]: tag.get("alt", "").strip() for tag in parsed(page).find_all("img")}
+    # Where nobody gave a text, Sphinx puts the name of the file.
+    without = [image for image, text in texts.items() if not text or re.search(r"\.(png|svg|jpe?g)$", text)]
+    assert without == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("page", PAGES)
+def test_looks_and_accessibility(visit, server, page, width, theme):
+    """The page as the reader's system asks for it: its theme, its width; kept as a screenshot."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    window = visit(server + page, width, theme)
+    assert window.evaluate("document.documentElement.dataset.theme") == theme
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    name = page.removesuffix(".html").replace("/", "-")
+    window.screenshot(path=SCREENSHOTS / f"{name}-{width}-{theme}.png", full_page=True)
+
+    wide = window.evaluate(
+        """() => {
+            const room = document.documentElement.clientWidth;
+            if (document.documentElement.scrollWidth <= room) return [];
+            return [...document.querySelectorAll('body *')]
+                .filter(e => e.getBoundingClientRect().right > room + 1)
+                .map(e => e.tagName + '.' + e.className).slice(0, 10);
+        }"""
+    )
+    assert wide == [], "the page scrolls sideways"
+
+    found = Axe().run(window).response["violations"]
+    grave = [
+        f"{rule['id']} ({rule['impact']}): {node['target']} {node['html'][:150]}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+    assert grave == []
+
+
+def test_the_theme_can_be_chosen_and_is_kept(visit, server):
+    page = visit(server + "index.html", theme="light")
+    button = page.locator("button.theme-switch-button:visible")
+    seen = set()
+    for _ in range(3):
+        button.click()
+        seen.add(page.evaluate("document.documentElement.dataset.mode"))
+    assert seen == {"auto", "light", "dark"}
+    while page.evaluate("document.documentElement.dataset.mode") != "dark":
+        button.click()
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_search_by_keyboard(visit, base):
+    page = visit(base + "index.html")
+    page.keyboard.press("Control+k")
+    field = page.locator('input[type="search"]:visible')
+    assert field.count() == 1, "one search field, not two"
+    assert page.evaluate("document.activeElement.type") == "search"
+    page.keyboard.type("network")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=network")
+    result = page.locator("#search-results ul.search li a").first
+    result.wait_for()
+    if base.startswith("http"):  # from disk there are no excerpts: the browser allows no reading of them
+        page.locator("#search-results p.context").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    assert page.complaints == []
+    result.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "search.html" not in url)
+    assert page.locator("h1:visible").count() == 1
+
+
+def test_escape_closes_the_search(visit, server):
+    page = visit(server + "index.html")
+    page.keyboard.press("Control+k")
+    assert page.locator('input[type="search"]:visible').count() == 1
+    page.keyboard.press("Escape")
+    assert page.locator('input[type="search"]:visible').count() == 0
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_folded_cells_open_by_keyboard(visit, server, page):
+    """The solutions: closed at first, opened with the Enter key."""
+    window = visit(server + page)
+    folded = window.locator("main details")
+    for number in range(folded.count()):
+        details = folded.nth(number)
+        assert details.get_attribute("open") is None
+        details.locator("summary").first.focus()
+        window.keyboard.press("Enter")
+        assert details.get_attribute("open") is not None
+    assert window.complaints == []

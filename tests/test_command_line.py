@@ -1,0 +1,132 @@
+"""The terminal: what it prints, what it skips, and exit code 2 with one line for what it cannot use."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from cnnlib import __main__ as command_line
+from cnnlib import models, recipes, records
+
+TRAIN = ["train", "lenet5-modern", "--data", "digits", "--recipe", "lenet5-modern-mnist", "--iterations", "3"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch, tmp_path):
+    monkeypatch.setenv("CNNLIB_RECORDS", str(tmp_path / "records"))
+    monkeypatch.chdir(tmp_path)
+
+
+def run(capsys, *arguments):
+    code = command_line.main(list(arguments))
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_list_has_all_names(capsys):
+    code, out, _ = run(capsys, "list")
+    assert code == 0
+    words = out.split()
+    for name in (*models.names(), *recipes.names(), "mnist", "cifar10", "imagenette", "digits"):
+        assert name in words
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_account_as_text_and_as_json(capsys):
+    code, out, _ = run(capsys, "account", "lenet5")
+    assert code == 0 and "60,000" in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+    code, out, _ = run(capsys, "account", "lenet5-modern", "--json", "--option", "classes=5")
+    assert code == 0
+    assert "61281" in json.dumps(json.loads(out)).replace(",", "")  # 61,706 less 5 * 85
+
+
+def test_train_records_once_and_resumes(capsys, tmp_path):
+    command = [*TRAIN, "--seeds", "0,1", "--record", "--option", "pooling=average"]
+    code, out, _ = run(capsys, *command)
+    assert code == 0
+    found = records.load()
+    assert [r.seed for r in found] == [0, 1]
+    assert found[1].options == {"pooling": "average"}
+    assert found[0].recipe["name"] == "lenet5-modern-mnist-shortened-3"
+    assert out.count("recorded in") == 2
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "records").iterdir()}
+
+    code, out, _ = run(capsys, *command, "--seeds", "0,1,2")  # the last --seeds counts
+    assert code == 0
+    assert out.count("already recorded") == 2 and out.count(": skipped") == 2
+    assert [r.seed for r in records.load()] == [0, 1, 2]
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+
+    # Without its record, but with its checkpoint, a finished run is not trained again either.
+    for path in before:
+        path.unlink()
+    code, out, _ = run(capsys, *command)
+    assert code == 0 and out.count("finished before") == 2
+    assert [r.history["train_loss"] for r in records.load()[:2]] == [r.history["train_loss"] for r in found]
+
+    code, out, _ = run(capsys, "records")
+    assert code == 0 and "lenet5-modern" in out
+    assert all(len(line) <= 80 for line in out.splitlines()), out
+    code, out, _ = run(capsys, "records", "--json")
+    assert [r["seed"] for r in json.loads(out)] == [0, 1, 2]
+
+
+def test_a_record_of_another_recipe_is_not_taken_for_this_one(capsys, monkeypatch):
+    assert run(capsys, *TRAIN, "--record")[0] == 0
+    changed = recipes.dataclasses.replace(recipes.LENET5_MODERN_MNIST, momentum=0.5)
+    monkeypatch.setitem(recipes.RECIPES, changed.name, changed)
+    code, _, err = run(capsys, *TRAIN, "--record")
+    assert code == 2 and "recipe momentum is 0.9 there and 0.5 here" in err
+
+
+def test_no_records(capsys):
+    assert run(capsys, "records") == (0, "no records yet\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["account", "lenet6"], "unknown network 'lenet6'"),
+        (["account", "lenet5", "--option", "colour=1"], "colour"),
+        (["train", "lenet6", *TRAIN[2:]], "unknown network 'lenet6'"),
+        ([*TRAIN[:3], "nist", *TRAIN[4:]], "'nist'"),
+        ([*TRAIN[:5], "he2016", *TRAIN[6:]], "unknown recipe 'he2016'; known: he2015-cifar"),
+        ([*TRAIN[:-1], "0"], "cannot be shortened to 0"),
+        ([*TRAIN, "--option", "pooling=mean"], "pooling"),
+        ([*TRAIN[:2], "--data", "mnist", "--recipe", "he2015-cifar-reduced"], "size"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(capsys, arguments, message):
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert err.startswith("cnnlib: error: ") and err.count("\n") == 1
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["train", "lenet5"],
+        [*TRAIN, "--seeds", "one"],
+        [*TRAIN, "--seeds", "1,1"],
+        [*TRAIN, "--seeds=-1"],
+        [*TRAIN, "--option", "pooling"],
+        [*TRAIN, "--iterations", "many"],
+    ],
+)
+def test_bad_usage_is_exit_code_2(capsys, arguments):
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(arguments)
+    assert stop.value.code == 2
+    assert "error" in capsys.readouterr().err
+
+
+def test_as_a_module():
+    result = subprocess.run(
+        [sys.executable, "-m", "cnnlib", "records"], capture_output=True, text=True, timeout=120
+    )
+    assert (result.returncode, result.stdout) == (0, "no records yet\n")

@@ -1,0 +1,293 @@
+"""The project's own promises: one address, pinned versions, every chapter in the book, honest commands."""
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import cnnlib
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import address as tool  # noqa: E402
+import plain_docstrings  # noqa: E402
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+
+
+def pinned():
+    """The requirements of requirements.txt."""
+    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    return [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
+
+
+# ---------------------------------------------------------------------------------- the address
+
+
+@pytest.mark.parametrize("path", tool.files(), ids=lambda path: path.name)
+def test_every_mention_of_the_repository_is_its_address(path):
+    assert tool.foreign(path.read_text("utf-8"), tool.address()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "mentions"), [("README.md", 2), ("CITATION.cff", 1), ("_config.yml", 1)]
+)
+def test_the_address_stands_where_readers_look_for_it(name, mentions):
+    assert (ROOT / name).read_text("utf-8").count(tool.address()) == mentions
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The files that repeat the address, in a folder of their own."""
+    for path in tool.files():
+        target = tmp_path / path.relative_to(ROOT)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(path, target)
+    return tmp_path
+
+
+def test_one_command_changes_the_address_everywhere(copy):
+    old = tool.slug(tool.address(copy))
+    tool.change("https://github.com/someone/classic-cnns", copy)
+    assert tool.address(copy) == "https://github.com/someone/classic-cnns"
+    for path in tool.files(copy):
+        text = path.read_text("utf-8")
+        assert old not in text
+        assert tool.foreign(text, "https://github.com/someone/classic-cnns") == []
+    readme = (copy / "README.md").read_text("utf-8")
+    assert "git clone https://github.com/someone/classic-cnns cnnlib" in readme
+
+
+def test_changing_the_address_there_and_back_leaves_every_byte(copy):
+    before = {path: path.read_bytes() for path in tool.files(copy)}
+    there = tool.change("https://github.com/someone/classic-cnns/", copy)
+    back = tool.change(f"{tool.address()}.git", copy)
+    assert len(there) >= 3
+    assert there == back
+    assert {path: path.read_bytes() for path in tool.files(copy)} == before
+
+
+@pytest.mark.parametrize(
+    "url", ["", "someone/cnnlib", "http://github.com/a/b", "https://github.com/a", "https://github.com/a/b/c"]
+)
+def test_no_address_at_all_changes_nothing(copy, url):
+    before = {path: path.read_bytes() for path in tool.files(copy)}
+    with pytest.raises(ValueError, match=f"{re.escape(repr(url))} is no address.*OWNER/NAME"):
+        tool.change(url, copy)
+    assert {path: path.read_bytes() for path in tool.files(copy)} == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "git clone https://github.com/other/cnnlib",
+        'pip install "git+https://github.com/other/cnnlib"',
+        "https://colab.research.google.com/github/other/cnnlib/blob/main/book/02-lenet5.ipynb",
+        'repository-code: "https://github.com/other/cnnlib"',
+    ],
+)
+def test_another_address_is_seen(text):
+    assert tool.foreign(text, "https://github.com/some/cnnlib") == ["other/cnnlib"]
+    assert tool.foreign(text, "https://github.com/other/cnnlib") == []
+
+
+# ------------------------------------------------------------------------------------- versions
+
+
+@pytest.mark.parametrize("requirement", pinned(), ids=lambda requirement: requirement.name)
+def test_the_pinned_version_is_the_installed_one(requirement):
+    (pin,) = requirement.specifier
+    assert pin.operator == "=="
+    assert importlib.metadata.version(requirement.name) == pin.version
+
+
+def test_the_package_asks_for_little_and_for_no_backend():
+    pins = {requirement.name: requirement for requirement in pinned()}
+    wanted = [Requirement(line) for line in PROJECT["dependencies"]]
+    assert "keras" in {requirement.name for requirement in wanted}
+    assert not {"tensorflow", "jax", "torch"} & {requirement.name for requirement in wanted}
+    for requirement in wanted:
+        (pin,) = pins[requirement.name].specifier
+        assert requirement.specifier.contains(pin.version), requirement
+        # No upper bound: in Colab the versions stay as they are.
+        assert {part.operator for part in requirement.specifier} == {">="}
+
+
+def test_versions_agree():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert cnnlib.__version__ == PROJECT["version"] == citation["version"]
+    assert citation["title"] == CONFIG["title"]
+
+
+def test_every_module_is_packaged():
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
+    folders = {path.parent for path in (ROOT / "cnnlib").rglob("*.py")}
+    assert sorted(packages) == sorted(".".join(folder.relative_to(ROOT).parts) for folder in folders)
+
+
+# ------------------------------------------------------------------------------------- the book
+
+
+def in_toc():
+    """Every file that the table of contents names."""
+    chapters = [chapter for part in TOC.get("parts", []) for chapter in part["chapters"]]
+    return [TOC["root"], *(chapter["file"] for chapter in chapters + TOC.get("chapters", []))]
+
+
+def test_every_chapter_is_in_the_table_of_contents():
+    there = {path.stem for kind in ("*.md", "*.ipynb") for path in (ROOT / "book").glob(kind)}
+    assert sorted(in_toc()) == sorted(there)
+
+
+def test_the_pages_are_rendered_as_committed():
+    assert CONFIG["execute"]["execute_notebooks"] == "off"
+
+
+def test_the_library_s_page_has_every_public_module():
+    """All but the private ones, and those that only serve others."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in (ROOT / "cnnlib").rglob("*.py")
+    }
+    public = {name for name in modules if not re.search(r"\._", name)} - {"cnnlib", "cnnlib.models.checks"}
+    documented = re.findall(r"^\.\. automodule:: (\S+)$", (ROOT / "book/api.md").read_text("utf-8"), re.M)
+    assert sorted(documented) == sorted(public)
+
+
+def test_docstrings_as_plain_text():
+    text = [
+        "Runs `build(name)` with ``**options``, 2 * 3 | x_ and name_of.",
+        "",
+        "    code *as it is*",
+        "",
+        "Raises:",
+        "    ValueError: `n` * 2.",
+    ]
+    assert plain_docstrings.to_rst(text) == [
+        r"Runs ``build(name)`` with ``**options``, 2 \* 3 \| x\_ and name_of.",
+        "",
+        "::",
+        "",
+        "    code *as it is*",
+        "",
+        "Raises:",
+        r"    ValueError: ``n`` \* 2.",
+    ]
+
+
+# --------------------------------------------------------------------------------- the commands
+
+
+def make(*arguments, **environment):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")} | environment
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def script(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("version", ["3.10.4", "3.14.0"])
+def test_another_python_is_refused_by_name(tmp_path, version):
+    numbers = ", ".join(version.split("."))
+    old = script(
+        tmp_path / "python",
+        f'[ "$1" = --version ] && echo Python {version} && exit\n'
+        f'[ "$1" = -c ] && exec "{sys.executable}" -c "import sys; sys.version_info = ({numbers}); $2"\n'
+        "echo it went on; exit 1",
+    )
+    ended = make("book", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}")
+    assert ended.returncode != 0
+    assert f"Python 3.11, 3.12 or 3.13 is needed, and {old} is: Python {version}." in ended.stderr
+    assert "make PYTHON=python3.12 book" in ended.stderr
+    assert "it went on" not in ended.stdout
+    assert not (tmp_path / "venv").exists()
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """A virtual environment that counts as installed; its jupyter-book does nothing and is content."""
+    script(tmp_path / "venv/bin/jupyter-book", f'echo "$@" > "{tmp_path}/called"')
+    (tmp_path / "venv/.ready").touch()
+    return tmp_path
+
+
+def test_a_build_without_pages_is_a_failure(environment):
+    """jupyter-book 2 ignores this configuration, makes no HTML and ends with success."""
+    ended = make("book", f"VENV={environment / 'venv'}", f"OUT={environment}")
+    assert ended.returncode != 0
+    assert f"The build made no {environment}/_build/html/index.html." in ended.stderr
+    called = (environment / "called").read_text().split()
+    assert {"-n", "-W", "--keep-going"} <= set(called), "warnings are errors"
+
+
+def test_a_failed_build_is_a_failure_even_with_pages(environment):
+    pages = f'mkdir -p "{environment}/_build/html"; echo x > "{environment}/_build/html/index.html"'
+    script(environment / "venv/bin/jupyter-book", f"{pages}; exit 1")
+    assert make("book", f"VENV={environment / 'venv'}", f"OUT={environment}").returncode != 0
+    script(environment / "venv/bin/jupyter-book", pages)
+    ended = make("book", f"VENV={environment / 'venv'}", f"OUT={environment}")
+    assert ended.returncode == 0
+    assert f"Open file://{environment}/_build/html/index.html or run: make serve" in ended.stdout
+
+
+def test_nothing_is_installed_twice(environment):
+    ended = make("venv", f"VENV={environment / 'venv'}", "PYTHON=false")
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_a_warning_stops_the_build_of_the_book(tmp_path):
+    """The real configuration, a page with a reference to nowhere."""
+    shutil.copytree(ROOT / "book/_static", tmp_path / "book/_static")
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+    command = [
+        Path(sys.executable).parent / "jupyter-book", "build", "book", "--config", "_config.yml",
+        "--toc", tmp_path / "_toc.yml", "--path-output", ".", "-n", "-W", "--keep-going", "-q",
+    ]  # fmt: skip
+    ended = {}
+    for name, text in {"sound": "# A page", "broken": "# A page\n\n[there](nowhere.md)"}.items():
+        (tmp_path / "book/index.md").write_text(text)
+        ended[name] = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert ended["sound"].returncode == 0, ended["sound"].stderr
+    assert ended["broken"].returncode != 0
+    assert "nowhere" in ended["broken"].stderr
+
+
+def test_the_script_of_ci_is_sound():
+    path = ROOT / ".ci/run"
+    assert os.access(path, os.X_OK)
+    assert subprocess.run(["bash", "-n", path]).returncode == 0
+    text = path.read_text("utf-8")
+    for command in ("test", "test-jax", "book", "pages"):
+        assert f"make --no-print-directory {command}\n" in text
+
+
+def test_the_list_of_commands_names_every_command():
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    listed = re.findall(r"^  make ([a-z-]+)", make().stdout, re.M)
+    assert sorted(listed) == sorted(targets)
+    assert set(re.findall(r"make ([a-z-]+)", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))) <= set(targets)
+
+
+def test_the_second_backend_has_tests_to_run():
+    listed = re.search(r"^JAX_TESTS = (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.M)[1].split()
+    assert listed
+    for name in listed:
+        assert (ROOT / name).is_file(), name

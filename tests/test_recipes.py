@@ -1,0 +1,183 @@
+"""Recipes: the paper's numbers, the schedule at each iteration, and errors that name what is wrong."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from cnnlib import optimizer, recipes
+from cnnlib.recipes import HE2015_CIFAR, HE2015_CIFAR_REDUCED, HE2015_CIFAR_WARM_UP, Recipe
+
+
+def test_he_2015_is_the_paper_s_recipe():
+    assert HE2015_CIFAR.as_dict() == {
+        "name": "he2015-cifar",
+        "batch_size": 128,
+        "iterations": 64_000,
+        "learning_rate": 0.1,
+        "schedule": "steps",
+        "drops": [[32_000, 0.01], [48_000, 0.001]],
+        "warm_up_rate": None,
+        "warm_up_until": 80.0,
+        "optimizer": "sgd",
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+        "pixels": "per-pixel-mean",
+        "augmentation": "crop-and-mirror",
+        "pad": 4,
+        "loss": "softmax-cross-entropy",
+        "loss_j": 1.0,
+        "label_smoothing": 0.0,
+        "batch_norm_momentum": 0.9,
+        "batch_norm_epsilon": 1e-5,
+        "precision": "float32",
+        "train_size": None,
+        "image_size": None,
+    }
+    # "stop at 64k": 164 epochs of 50,000, counted as the paper's reproductions do.
+    assert math.ceil(HE2015_CIFAR.passes(50_000)) == 164
+    assert len(HE2015_CIFAR.epoch_ends(50_000)) == 164
+
+
+def test_the_warm_up_changes_nothing_else():
+    difference = {
+        key: value
+        for key, value in HE2015_CIFAR_WARM_UP.as_dict().items()
+        if HE2015_CIFAR.as_dict()[key] != value
+    }
+    assert difference == {"name": "he2015-cifar-warm-up", "warm_up_rate": 0.01}
+
+
+def test_the_reduced_recipe_has_eight_passes_of_ten_thousand():
+    assert HE2015_CIFAR_REDUCED.passes(50_000) == 8
+    assert HE2015_CIFAR_REDUCED.epoch_ends(50_000) == [79, 158, 237, 316, 395, 474, 553, 625]
+    assert HE2015_CIFAR_REDUCED.passes(1_437) == pytest.approx(625 * 128 / 1_437)
+
+
+@pytest.mark.parametrize("name", ["lenet5-mnist", "lenet5-modern-mnist"])
+def test_the_lenets_have_twenty_passes_of_sixty_thousand(name):
+    recipe = recipes.get(name)
+    assert recipe.passes(60_000) == 20
+    assert len(recipe.epoch_ends(60_000)) == 20
+    assert recipe.pixels == "lecun1998"
+
+
+def test_rates_drop_exactly_at_their_iterations():
+    rates = [HE2015_CIFAR.rate(i) for i in (0, 31_999, 32_000, 47_999, 48_000, 63_999)]
+    assert rates == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+
+
+@pytest.mark.parametrize("recipe", recipes.RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_keras_schedule_is_the_recipe_s_at_each_iteration(recipe):
+    schedule = optimizer.optimizer(recipe)._learning_rate
+    around = {0, 1, recipe.iterations // 3, recipe.iterations - 1}
+    for start, _ in recipe.drops:
+        around |= {start - 1, start, start + 1}
+    for iteration in sorted(around):
+        assert float(np.asarray(schedule(iteration))) == pytest.approx(
+            recipe.rate(iteration), rel=1e-4, abs=1e-9
+        )
+
+
+def test_a_shortened_recipe_keeps_its_proportions_and_says_so():
+    short = HE2015_CIFAR.shortened(iterations=640)
+    assert short.name == "he2015-cifar-shortened-640"
+    assert short.drops == ((320, 0.01), (480, 0.001))
+    assert (
+        dataclasses.replace(short, name=HE2015_CIFAR.name, iterations=64_000, drops=HE2015_CIFAR.drops)
+        == HE2015_CIFAR
+    )
+    assert HE2015_CIFAR.shortened(passes=2, train_size=50_000).iterations == 782
+    assert HE2015_CIFAR_REDUCED.shortened(passes=4).iterations == 313
+    assert HE2015_CIFAR.shortened(iterations=64_000) is HE2015_CIFAR
+    # A drop never falls on iteration 0, however short the run is.
+    assert HE2015_CIFAR.shortened(iterations=4).drops == ((2, 0.01), (3, 0.001))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "either iterations or passes"),
+        ({"iterations": 1, "passes": 1}, "either iterations or passes"),
+        ({"passes": 1}, "train_size"),
+        ({"iterations": 0}, "cannot be shortened to 0"),
+        ({"iterations": 64_001}, "64000 iterations and cannot be shortened to 64001"),
+    ],
+)
+def test_bad_shortenings_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        HE2015_CIFAR.shortened(**arguments)
+
+
+@pytest.mark.parametrize("recipe", recipes.RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_a_recipe_survives_json(recipe):
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
+
+
+def test_from_dict_names_fields():
+    with pytest.raises(ValueError, match=r"unknown field.*colour"):
+        Recipe.from_dict({**HE2015_CIFAR.as_dict(), "colour": 1})
+    with pytest.raises(ValueError, match=r"missing field.*batch_size"):
+        Recipe.from_dict({k: v for k, v in HE2015_CIFAR.as_dict().items() if k != "batch_size"})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"iterations": 40_000}, "drop at iteration 48000, but only 40000 iterations"),
+        ({"iterations": 0}, "iterations must be at least 1, got 0"),
+        ({"batch_size": -128}, "batch_size must be at least 1, got -128"),
+        ({"train_size": 0}, "train_size must be at least 1, got 0"),
+        ({"learning_rate": -0.1}, "learning_rate must be above 0, got -0.1"),
+        ({"learning_rate": float("nan")}, "learning_rate must be"),
+        ({"learning_rate": float("inf")}, "learning_rate must be finite, got inf"),
+        ({"drops": ((100, -0.01),)}, "the rate from iteration 100 on must be above 0, got -0.01"),
+        ({"drops": ((100, 0.01), (100, 0.001))}, "growing iterations above 0, got 100 after 100"),
+        ({"drops": ((0, 0.01),)}, "growing iterations above 0, got 0 after 0"),
+        ({"schedule": "cosine"}, "drops go with schedule 'steps', not 'cosine'"),
+        ({"schedule": "linear"}, "unknown schedule 'linear'; known: steps, cosine"),
+        ({"pixels": "raw"}, "unknown pixels 'raw'; known: lecun1998, per-pixel-mean, standardized, unit"),
+        ({"augmentation": "mixup"}, "unknown augmentation 'mixup'; known: none, crop, crop-and-mirror"),
+        ({"loss": "hinge"}, "unknown loss 'hinge'; known: softmax-cross-entropy, lecun1998-map"),
+        ({"optimizer": "adam"}, "unknown optimizer 'adam'; known: sgd"),
+        (
+            {"precision": "float8"},
+            "unknown precision 'float8'; known: float32, mixed_bfloat16, mixed_float16",
+        ),
+        ({"momentum": 1.0}, "momentum must be below 1, got 1.0"),
+        ({"weight_decay": -1e-4}, "weight_decay must be at least 0, got -0.0001"),
+        ({"label_smoothing": 1.0}, "label_smoothing must be below 1, got 1.0"),
+        ({"batch_norm_epsilon": 0}, "batch_norm_epsilon must be above 0, got 0"),
+        ({"warm_up_rate": 0.0}, "warm_up_rate must be above 0, got 0.0"),
+        ({"warm_up_until": 120}, "warm_up_until must be at most 100, got 120"),
+        ({"pad": -1}, "pad must be at least 0, got -1"),
+    ],
+)
+def test_bad_values_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(HE2015_CIFAR, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"iterations": 64e3}, "iterations must be a whole number, got 64000.0"),
+        ({"batch_size": True}, "batch_size must be a whole number, got True"),
+        ({"learning_rate": "0.1"}, "learning_rate must be a number, got '0.1'"),
+        ({"pad": 1.5}, "pad must be a whole number, got 1.5"),
+        ({"drops": ((32e3, 0.01),)}, "a drop is a pair"),
+        ({"name": ""}, "name: expected a text"),
+    ],
+)
+def test_wrong_kinds_are_named(change, message):
+    with pytest.raises(TypeError, match=message):
+        dataclasses.replace(HE2015_CIFAR, **change)
+
+
+def test_unknown_names_list_the_known_ones():
+    with pytest.raises(
+        ValueError, match="unknown recipe 'he2016'; known: he2015-cifar, he2015-cifar-reduced"
+    ):
+        recipes.get("he2016")
