@@ -9,6 +9,10 @@ import contextlib
 import matplotlib.pyplot as plt
 import numpy as np
 
+from cnnlib.diagram import architecture
+
+__all__ = ["COLOURS", "MARKERS", "architecture", "curves", "figure", "images", "seeds"]
+
 # Okabe and Ito's colours, ordered so that neighbours differ in lightness too (yellow left out: too
 # light on white), with a marker each, so that no line is told from another by colour alone.
 COLOURS = ("#0072B2", "#E69F00", "#000000", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")

@@ -169,9 +169,9 @@ def test_refreshing_twice_changes_nothing_and_keeps_ids(root):
 def test_normalising_removes_machine_time_and_editor():
     time = {"iopub.execute_input": "2026-01-01"}
     cell = code("1", execution=time, tags=[], scrolled=True, cnnlib={"quote": []})
-    notebook = nbformat.v4.new_notebook(
-        cells=[cell], metadata={"widgets": {}, "vscode": {}, "language_info": {"name": "python", "version": "3.11.2"}}
-    )
+    language = {"name": "python", "version": "3.11.2"}
+    metadata = {"widgets": {}, "vscode": {}, "language_info": language}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=metadata)
     tool.normalise(notebook)
     assert notebook.metadata == {"kernelspec": tool.KERNEL, "language_info": tool.LANGUAGE}
     assert notebook.cells[0].metadata == {"cnnlib": {"quote": []}}
@@ -245,6 +245,15 @@ def test_a_set_up_cell_of_another_address(root):
 def test_a_missing_set_up_cell(root):
     path = stored(root, code("1"), refresh=False)
     assert "first code cell is not the set-up cell" in the_problem(path, root)
+
+
+def test_a_set_up_cell_that_shows_on_the_page(root):
+    path = stored(root)
+    notebook = nbformat.read(path, as_version=4)
+    del notebook.cells[1].metadata["tags"]
+    nbformat.write(notebook, path)
+    assert "set-up cell would show on the page" in the_problem(path, root)
+    assert tool.refresh(notebook, root).cells[1].metadata["tags"] == ["remove-cell"]
 
 
 @pytest.mark.parametrize(

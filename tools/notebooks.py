@@ -35,6 +35,7 @@ import sys
 
 if "google.colab" in sys.modules:
     %pip install --quiet "git+{address}\""""
+SETUP_TAGS = ["remove-cell"]  # the page does not show it
 FIGURES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
 FOLDERS = "home|root|Users|tmp|private|content|mnt|media|opt|srv|workspaces?|kaggle|var/folders"
 MACHINE = re.compile(
@@ -102,8 +103,9 @@ def refresh(notebook, root=ROOT):
     """Rewrite the quotes and the set-up cell in place; a cell that changes loses its outputs."""
     code = code_cells(notebook)
     if not code or not code[0].metadata.get("cnnlib", {}).get("setup"):
-        cell = nbformat.v4.new_code_cell(metadata={"cnnlib": {"setup": True}, "tags": ["remove-cell"]})
+        cell = nbformat.v4.new_code_cell(metadata={"cnnlib": {"setup": True}})
         notebook.cells.insert(notebook.cells.index(code[0]) if code else len(notebook.cells), cell)
+    code_cells(notebook)[0].metadata["tags"] = SETUP_TAGS
     for cell in code_cells(notebook):
         wanted = wanted_source(cell, root)
         if wanted is not None and cell.source != wanted:
@@ -175,6 +177,8 @@ def problems(path, root=ROOT):
     code = code_cells(notebook)
     if not code or not code[0].metadata.get("cnnlib", {}).get("setup"):
         found.append("its first code cell is not the set-up cell: run `make notebooks`")
+    elif code[0].metadata.get("tags") != SETUP_TAGS:
+        found.append("its set-up cell would show on the page: run `make notebooks`")
     counts = [cell.execution_count for cell in code]
     if counts != list(range(1, len(code) + 1)):
         found.append(f"not executed in order, from top to bottom: its cells are numbered {counts}")

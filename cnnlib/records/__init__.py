@@ -71,6 +71,18 @@ class Record:
         return self.final["test_error"]
 
     @property
+    def provenance(self):
+        """Where the run comes from, in one line."""
+        options = "".join(f" {key}={value}" for key, value in self.options.items())
+        code = self.code.get("commit", self.code.get("version"))[:9]
+        changed = "" if self.code.get("clean", True) else ", changed"
+        return (
+            f"{self.network}{options}, seed {self.seed}: {self.date[:10]}, {self.device}, "
+            f"{self.backend} {self.versions.get(self.backend)}, keras {self.versions['keras']}, "
+            f"code {code}{changed}, {self.seconds / 60:.0f} min"
+        )
+
+    @property
     def train_error(self):
         """Percent of the last epoch's training images that were wrong when they were seen."""
         return self.final["train_error"]
