@@ -70,7 +70,7 @@ def ours(depth, batch):
     training.compile_model(model, recipe(batch))
 
     def run(steps):
-        watch = training.StopAtNonFiniteLoss(argparse.Namespace(start=0, not_finite=None))
+        watch = training.StopAtNonFiniteLoss(argparse.Namespace(start=0, not_finite=None), model)
         model.fit(batches(steps), verbose=0, shuffle=False, callbacks=[watch])
 
     return run

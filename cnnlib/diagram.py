@@ -168,7 +168,7 @@ def _wrap(groups, wide, room):
 
 
 def _lines(found, room):
-    """The lines, and the width of a single map: the largest that fits and needs no more rows than labels do."""
+    """The lines, and the width of a single map: the largest that fits and needs the fewest rows."""
     lines = [
         (sides, list(members)) for sides, members in itertools.groupby(found, key=lambda unit: unit.sides)
     ]

@@ -15,7 +15,7 @@ def scaled_tanh(x):
 
 @keras.saving.register_keras_serializable("cnnlib")
 class FanInUniform(keras.initializers.Initializer):
-    """Uniform weights in +-2.4 / F, F the number of inputs of a unit (LeCun et al. 1998, App. A)."""
+    """Uniform weights in +-2.4 / F, F the inputs of a unit (LeCun et al. 1998, App. A)."""
 
     def __call__(self, shape, dtype=None):
         """Weights of ``shape``, whose last axis counts the units."""
@@ -25,11 +25,11 @@ class FanInUniform(keras.initializers.Initializer):
 
 @keras.saving.register_keras_serializable("cnnlib")
 class Subsampling(keras.layers.Layer):
-    """Trainable subsampling (LeCun et al. 1998, layers S2 and S4): f(w (a + b + c + d) + v).
+    """Trainable subsampling, S2 and S4 of LeCun et al. 1998: f(w (a + b + c + d) + v).
 
-    The four units of each 2x2 square are added, the sum is multiplied by one trainable coefficient
-    of its map, one trainable bias of its map is added, and the result is squashed.
-    Maps of shape (batch, height, width, maps) become (batch, height // 2, width // 2, maps).
+    The four units of each 2x2 square are added, the sum is multiplied by a trainable
+    coefficient of its map, a trainable bias of its map is added, and the result is
+    squashed. (batch, height, width, maps) become (batch, height // 2, width // 2, maps).
     """
 
     def __init__(self, activation=scaled_tanh, **kwargs):
@@ -39,74 +39,67 @@ class Subsampling(keras.layers.Layer):
     def build(self, input_shape):
         maps = input_shape[-1]
         # A unit has four inputs, all with the same weight.
-        self.coefficient = self.add_weight(
-            shape=(maps,), initializer=keras.initializers.RandomUniform(-2.4 / 4, 2.4 / 4), name="coefficient"
-        )
-        self.bias = self.add_weight(shape=(maps,), initializer="zeros", name="bias")
+        uniform = keras.initializers.RandomUniform(-2.4 / 4, 2.4 / 4)
+        self.coefficient = self.add_weight((maps,), uniform, name="coefficient")
+        self.bias = self.add_weight((maps,), "zeros", name="bias")
 
     def call(self, x):
-        total = 4 * ops.average_pool(x, 2, strides=2, padding="valid", data_format="channels_last")
+        total = 4 * ops.average_pool(x, 2, 2, "valid", data_format="channels_last")
         return self.activation(self.coefficient * total + self.bias)
 
     def compute_output_shape(self, input_shape):
-        batch, height, width, maps = input_shape
-        return (batch, None if height is None else height // 2, None if width is None else width // 2, maps)
+        batch, *sides, maps = input_shape
+        return (batch, *(side and side // 2 for side in sides), maps)
 
     def get_config(self):
-        return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}
+        activation = keras.activations.serialize(self.activation)
+        return {**super().get_config(), "activation": activation}
 
 
 @keras.saving.register_keras_serializable("cnnlib")
 class PartiallyConnectedConv2D(keras.layers.Layer):
-    """A 'valid' convolution in which each output map sees only some input maps (LeCun et al. 1998, C3).
+    """A 'valid' convolution whose output maps see some input maps only: LeCun et al. 1998, C3.
 
-    ``table`` has one row of text an input map and one letter an output map: X where the two are
-    linked, any other letter where they are not. Only linked pairs have weights, so the layer has
-    links x size x size + output maps parameters. Images (batch, height, width, input maps) become
-    (batch, height - size + 1, width - size + 1, output maps).
-
-    Raises:
-        ValueError: rows of different lengths, an output map without any link, or an input whose
-            number of maps is not the table's number of rows.
+    ``table`` has a row of text for each input map and in it a letter for each output map:
+    X where the two are linked, another letter where not. Only linked pairs have weights:
+    links x size x size + output maps parameters in all. Bad tables raise a ValueError.
     """
 
     def __init__(self, table, kernel_size, activation=None, **kwargs):
         super().__init__(**kwargs)
-        self.table = tuple(table)
-        self.kernel_size = kernel_size
+        self.table, self.kernel_size = tuple(table), kernel_size
         self.activation = keras.activations.get(activation)
-        if len({len(row) for row in self.table}) != 1:
-            raise ValueError(f"table: all rows must have the same length, got {[len(r) for r in self.table]}")
+        lengths = [len(row) for row in self.table]
+        if len(set(lengths)) != 1:
+            raise ValueError(f"table: expected rows of the same length, got {lengths}")
         self.linked = np.array([[letter == "X" for letter in row] for row in self.table])
-        if not self.linked.any(axis=0).all():
-            lonely = np.flatnonzero(~self.linked.any(axis=0)).tolist()
-            raise ValueError(f"table: every output map needs at least one X, none in column(s) {lonely}")
+        lonely = np.flatnonzero(~self.linked.any(axis=0)).tolist()
+        if lonely:
+            raise ValueError(f"table: expected at least one X a column, none in {lonely}")
 
     def build(self, input_shape):
-        inputs, outputs = self.linked.shape
-        if input_shape[-1] != inputs:
-            raise ValueError(
-                f"{self.name}: the table has {inputs} rows, but the input has {input_shape[-1]} maps"
-            )
+        (inputs, outputs), maps = self.linked.shape, input_shape[-1]
+        if maps != inputs:
+            raise ValueError(f"{self.name}: a table of {inputs} rows, but {maps} input maps")
         size, links = self.kernel_size, int(self.linked.sum())
-        # Row k of `scatter` says at which (input, output) pair link k stands in the dense kernel.
+        # Row k of `scatter` says at which (input, output) pair of the dense kernel link k stands.
         pairs = np.flatnonzero(self.linked)
         self.scatter = np.zeros((links, inputs * outputs), "float32")
         self.scatter[np.arange(links), pairs] = 1
-        # A unit of map j has size * size * (links of j) inputs; 2.4 over that bounds its weights.
-        limit = (2.4 / (size * size * self.linked.sum(axis=0)))[pairs % outputs].astype("float32")
+        # A unit has size * size inputs for each link of its map.
+        fan_in = size * size * self.linked.sum(axis=0)[pairs % outputs]
+        limit = (2.4 / fan_in).astype("float32")
         self.kernel = self.add_weight(
-            shape=(size, size, links),
-            initializer=lambda shape, dtype: limit * keras.random.uniform(shape, -1, 1, dtype=dtype),
+            (size, size, links),
+            lambda shape, dtype: limit * keras.random.uniform(shape, -1, 1, dtype=dtype),
             name="kernel",
         )
-        self.bias = self.add_weight(shape=(outputs,), initializer="zeros", name="bias")
+        self.bias = self.add_weight((outputs,), "zeros", name="bias")
 
     def dense_kernel(self):
-        """The kernel of the full convolution, (size, size, input maps, output maps), zero where unlinked."""
-        return ops.reshape(
-            ops.matmul(self.kernel, self.scatter), (self.kernel_size, self.kernel_size, *self.linked.shape)
-        )
+        """The kernel (size, size, input maps, output maps), zero where nothing is linked."""
+        shape = (self.kernel_size, self.kernel_size, *self.linked.shape)
+        return ops.reshape(ops.matmul(self.kernel, self.scatter), shape)
 
     def call(self, x):
         x = ops.conv(x, self.dense_kernel(), padding="valid", data_format="channels_last")
@@ -114,39 +107,37 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         batch, *sides, _ = input_shape
-        return (batch, *(s and s - self.kernel_size + 1 for s in sides), self.linked.shape[1])
+        outputs = self.linked.shape[1]
+        return (batch, *(side and side - self.kernel_size + 1 for side in sides), outputs)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "table": self.table,
-            "kernel_size": self.kernel_size,
-            "activation": keras.activations.serialize(self.activation),
-        }
+        activation = keras.activations.serialize(self.activation)
+        own = {"table": self.table, "kernel_size": self.kernel_size, "activation": activation}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable("cnnlib")
 class RadialBasis(keras.layers.Layer):
-    """Radial basis functions with fixed centres: y_i = sum_j (x_j - w_ij)^2 (LeCun et al. 1998, eq. 7).
+    """Squared distances y_i = sum_j (x_j - w_ij)^2 to fixed centres: LeCun et al. 1998, eq. 7.
 
-    ``codes`` has the shape (classes, units) and is not trained. Inputs (batch, units) become squared
-    distances (batch, classes); the smallest one names the class.
+    ``codes`` has the shape (classes, units) and is not trained. Inputs (batch, units)
+    become distances (batch, classes); the smallest one names the class.
     """
 
     def __init__(self, codes, **kwargs):
         super().__init__(**kwargs)
         self.codes = np.asarray(codes, "float32")
         if self.codes.ndim != 2:
-            raise ValueError(f"codes: expected the shape (classes, units), got {self.codes.shape}")
+            raise ValueError(f"codes: expected (classes, units), got {self.codes.shape}")
 
     def build(self, input_shape):
-        if input_shape[-1] != self.codes.shape[1]:
-            raise ValueError(
-                f"{self.name}: codes of {self.codes.shape[1]} units, but an input of {input_shape[-1]}"
-            )
+        units, given = self.codes.shape[1], input_shape[-1]
+        if units != given:
+            raise ValueError(f"{self.name}: codes of {units} units, but an input of {given}")
 
     def call(self, x):
-        return ops.sum(ops.square(ops.expand_dims(x, 1) - ops.cast(self.codes, x.dtype)), axis=-1)
+        difference = ops.expand_dims(x, 1) - ops.cast(self.codes, x.dtype)
+        return ops.sum(ops.square(difference), axis=-1)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.codes.shape[0])

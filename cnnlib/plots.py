@@ -106,7 +106,7 @@ def seeds(results, *, reference=None, xlabel="test error after the last pass (%)
     """
     with figure(height=0.9 + 0.42 * len(results)) as (fig, axes):
         for row, values in enumerate(results.values()):
-            axes.plot(values, np.full(len(values), row), "o", color=COLOURS[0], alpha=0.65, mec="white")
+            axes.plot(values, np.full(len(values), row), "o", color=COLOURS[0], alpha=0.7, mec="white", ms=8)
             axes.plot(np.mean(values), row, "|", color="black", markersize=17, markeredgewidth=2.2)
         if reference:
             value, text = reference

@@ -45,6 +45,8 @@ class Recipe:
         loss: "softmax-cross-entropy" of class scores (the largest one is predicted) or
             "lecun1998-map" of distances (the smallest one is predicted).
         loss_j: the constant j of "lecun1998-map".
+        loss_weights: one weight an output of the network; the losses are added with them. The first
+            output is the one whose errors count; (1.0, 0.3, 0.3) for GoogLeNet with auxiliary heads.
         label_smoothing: share of the label's probability that is spread over all classes.
         batch_norm_momentum: share of the moving statistics that an iteration keeps, Keras' convention.
         batch_norm_epsilon: added to the variance.
@@ -73,6 +75,7 @@ class Recipe:
     pad: int = 4
     loss: str = "softmax-cross-entropy"
     loss_j: float = 1.0
+    loss_weights: tuple = (1.0,)
     label_smoothing: float = 0.0
     batch_norm_momentum: float = 0.9
     batch_norm_epsilon: float = 1e-5
@@ -83,6 +86,7 @@ class Recipe:
     def __post_init__(self):
         """Refuse what cannot be trained."""
         object.__setattr__(self, "drops", tuple(tuple(drop) for drop in self.drops))
+        object.__setattr__(self, "loss_weights", tuple(self.loss_weights))
         if not isinstance(self.name, str) or not self.name:
             raise TypeError(f"name: expected a text that is not empty, got {self.name!r}")
         for field in ("batch_size", "iterations", "pad", "train_size", "image_size"):
@@ -102,6 +106,10 @@ class Recipe:
         self._check_number("batch_norm_momentum", self.batch_norm_momentum, least=0, below=1)
         self._check_number("batch_norm_epsilon", self.batch_norm_epsilon, above=0)
         self._check_number("loss_j", self.loss_j, above=0)
+        if not self.loss_weights:
+            raise ValueError(f"recipe {self.name}: loss_weights must have one weight an output, got none")
+        for weight in self.loss_weights:
+            self._check_number("a weight of loss_weights", weight, least=0)
         self._check_choice("optimizer", ("sgd",))
         self._check_choice("schedule", SCHEDULES)
         self._check_choice("pixels", PIXELS)
@@ -212,7 +220,7 @@ class Recipe:
     def as_dict(self):
         """All fields, as JSON has them (lists for tuples)."""
         fields = dataclasses.asdict(self)
-        return {**fields, "drops": [list(drop) for drop in self.drops]}
+        return {**fields, "drops": [list(drop) for drop in self.drops], "loss_weights": [*self.loss_weights]}
 
     @classmethod
     def from_dict(cls, fields):

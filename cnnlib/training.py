@@ -71,8 +71,8 @@ def train(model, data, recipe, *, seed=0, directory=None, verbose="auto", checkp
     start gives the same weights, bit for bit.
 
     Args:
-        model: a Keras model with one output of shape (batch, classes), scores or distances as the
-            recipe's loss wants them, built under the recipe's precision.
+        model: a functional Keras model with as many outputs (batch, classes) as the recipe has
+            ``loss_weights``, scores or distances as its loss wants them, built under its precision.
         data: a ``cnnlib.data.Dataset``.
         recipe: a ``cnnlib.recipes.Recipe``.
         seed: a whole number, at least 0.
@@ -89,13 +89,15 @@ def train(model, data, recipe, *, seed=0, directory=None, verbose="auto", checkp
     """
     check(model, data, recipe, seed)
     verbose = _verbosity(verbose)
-    step = compile_model(model, recipe)
+    trained = one_output(model)
+    step = compile_model(trained, recipe)
     mapping = inputs.pixel_mapping(recipe, data)
     ends = recipe.epoch_ends(len(data.x_train))
     steps = ends[0]
     keeper = Keeper(step, recipe, ends, verbose)
     if directory:
-        keeper.keep_in(directory, _identity(model, data, recipe, seed), model, checkpoint_seconds)
+        variables = [*model.variables, *trained.optimizer.variables]
+        keeper.keep_in(directory, _identity(model, data, recipe, seed), variables, checkpoint_seconds)
     test = inputs.TestBatches(data, mapping)
     # All full epochs are one call of fit, a last shorter one is another.
     for last in (recipe.iterations // steps, len(ends)):
@@ -103,7 +105,7 @@ def train(model, data, recipe, *, seed=0, directory=None, verbose="auto", checkp
         if done >= last:
             continue
         start = ends[done - 1] if done else 0
-        model.fit(
+        trained.fit(
             inputs.TrainingBatches(recipe, data, mapping, seed, start, ends[last - 1] - start),
             initial_epoch=done,
             epochs=last,
@@ -111,20 +113,32 @@ def train(model, data, recipe, *, seed=0, directory=None, verbose="auto", checkp
             validation_data=test,
             shuffle=False,
             verbose=int(verbose == 1),
-            callbacks=[keeper, StopAtNonFiniteLoss(keeper), *([WarmUp(keeper)] if keeper.warming else [])],
+            callbacks=[
+                keeper,
+                StopAtNonFiniteLoss(keeper, trained),
+                *([WarmUp(keeper)] if keeper.warming else []),
+            ],
         )
     return keeper.history
 
 
+def one_output(model):
+    """``model``, or, if it has several heads, the same network with them stacked: (batch, heads, classes)."""
+    if len(model.outputs) == 1:
+        return model
+    return keras.Model(model.inputs, keras.ops.stack(model.outputs, axis=1), name=model.name)
+
+
 def compile_model(model, recipe):
-    """Compile ``model`` as the recipe says, ready for ``fit``; returns the optimiser."""
+    """Compile ``model``, of one output, as the recipe says, ready for ``fit``; returns the optimiser."""
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum, layer.epsilon = recipe.batch_norm_momentum, recipe.batch_norm_epsilon
     step = optimizer.optimizer(recipe)
-    step.build(model.trainable_variables)
     model.compile(step, loss=optimizer.loss(recipe), metrics=[optimizer.error(recipe)])
-    return model.optimizer
+    # Now, for checkpoints. In float16 Keras has wrapped it in one that scales the loss.
+    model.optimizer.build(model.trainable_variables)
+    return step
 
 
 class Keeper(keras.callbacks.Callback):
@@ -137,10 +151,10 @@ class Keeper(keras.callbacks.Callback):
         self.directory = None
         self.not_finite = None
 
-    def keep_in(self, directory, identity, model, seconds):
+    def keep_in(self, directory, identity, variables, seconds):
         """Write checkpoints into ``directory`` from now on, and go on from the one that is there."""
-        self.directory, self.identity, self.seconds = directory, identity, seconds
-        self.variables = [*model.variables, *self.step.variables]
+        self.directory, self.identity, self.variables = directory, identity, variables
+        self.seconds = seconds
         self.saved = time.monotonic()
         if progress := checkpoints.load(directory, identity, self.variables):
             self.history = History(**progress)
@@ -178,7 +192,6 @@ class Keeper(keras.callbacks.Callback):
         history.seconds.append(time.perf_counter() - self.begun)
         history.peak_memory = max(history.peak_memory, records.peak_memory())
         if self.directory and (stop == self.ends[-1] or time.monotonic() - self.saved >= self.seconds):
-            _synchronise(self.model)
             checkpoints.save(self.directory, self.identity, self.variables, vars(history))
             self.saved = time.monotonic()
         if self.verbose == 2:
@@ -191,16 +204,17 @@ class StopAtNonFiniteLoss(keras.callbacks.Callback):
     # Keras may then look at the losses while the next steps run: a GPU need not wait.
     async_safe = True
 
-    def __init__(self, keeper):
+    def __init__(self, keeper, network):
         super().__init__()
-        self.keeper = keeper
+        # On JAX, asking a callback for `self.model` changes the model's state: not from another thread.
+        self.keeper, self.network = keeper, network
 
     def on_train_batch_end(self, batch, logs=None):
         """Look at the running mean: from the first bad batch to the end of the epoch it is not finite."""
         if not math.isfinite(logs["loss"]):
             iteration, known = self.keeper.start + batch, self.keeper.not_finite
             self.keeper.not_finite = iteration if known is None else min(iteration, known)
-            self.model.stop_training = True
+            self.network.stop_training = True
 
 
 class WarmUp(keras.callbacks.Callback):
@@ -217,14 +231,10 @@ class WarmUp(keras.callbacks.Callback):
             return
         if logs["error"] < keeper.recipe.warm_up_until:
             keeper.history.warm_up_end = keeper.start + batch + 1
-            _synchronise(self.model)
-            keeper.step.warm_up_end.assign(keeper.history.warm_up_end)
-
-
-def _synchronise(model):
-    """Bring the state back into the variables: on JAX it lives outside of them within ``fit``."""
-    if keras.backend.backend() == "jax":
-        model.jax_state_sync()
+            # On JAX the state lives outside of the variables within fit; asking for `self.model`
+            # brings it back into them.
+            if self.model.built:
+                keeper.step.warm_up_end.assign(keeper.history.warm_up_end)
 
 
 def check(model, data, recipe, seed):
@@ -239,13 +249,18 @@ def check(model, data, recipe, seed):
         raise ValueError(f"seed: expected at least 0, got {seed}")
     if not model.built or not hasattr(model, "inputs") or model.inputs is None:
         raise ValueError(f"model {model.name}: expected a built functional model")
-    if len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
-        shapes = [tuple(output.shape) for output in model.outputs]
-        raise ValueError(f"model {model.name}: expected one output of shape (batch, classes), got {shapes}")
-    classes = len(data.class_names)
-    units = model.outputs[0].shape[-1]
-    if units != classes:
-        raise ValueError(f"model {model.name} has {units} outputs, but {data.name} has {classes} classes")
+    classes, weights = len(data.class_names), recipe.loss_weights
+    shapes = [tuple(output.shape) for output in model.outputs]
+    if len(shapes) != len(weights):
+        raise ValueError(
+            f"model {model.name} has {len(shapes)} outputs, recipe {recipe.name} has loss_weights for {weights}"
+        )
+    for shape in shapes:
+        if len(shape) != 2 or shape[1] != classes:
+            raise ValueError(
+                f"model {model.name} has an output of shape {shape}, but {data.name} has {classes} classes: "
+                f"expected (batch, {classes})"
+            )
     for part, images, labels in (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)):
         if images.dtype != np.uint8 or images.ndim != 4:
             raise ValueError(

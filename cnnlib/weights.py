@@ -48,13 +48,26 @@ NAMES = (
 )
 
 
-def check_published(network, options):
-    """Nothing, or a ``ValueError`` where no published weights fit the network with these options."""
+def check_published(network, weights, options):
+    """Nothing, where ``weights`` can be asked for the network with these options.
+
+    Raises:
+        ValueError: there are no weights for this network, or the options make it another function.
+        TypeError: ``weights`` is no text and no path.
+        FileNotFoundError: there is no such file.
+    """
     if network not in PUBLISHED:
         raise ValueError(f"weights: there are none for {network!r}, only for {', '.join(PUBLISHED)}")
     changed = [option for option in options if option not in HARMLESS]
     if changed:
         raise ValueError(f"weights: the published ones are for {network} without {', '.join(changed)}")
+    expected = f'weights: expected "imagenet" or the path of a file, got {weights!r}'
+    if not isinstance(weights, (str, os.PathLike)):
+        raise TypeError(expected)
+    if weights != "imagenet" and not os.path.isfile(weights):
+        raise FileNotFoundError(expected)
+    if weights == "imagenet" and options.get("classes", 1000) != 1000:
+        raise ValueError(f"weights: those of ImageNet tell 1000 classes, got classes={options['classes']!r}")
 
 
 def load_published(model, weights):
@@ -62,7 +75,6 @@ def load_published(model, weights):
 
     Raises:
         ConnectionError: "imagenet" could not be downloaded.
-        FileNotFoundError: there is no such file.
         ValueError: what the file holds does not fit the network, its input shape or its classes.
     """
     name = PUBLISHED[model.name]
@@ -76,8 +88,6 @@ def load_published(model, weights):
                 "give the path of a copy of the file as weights="
             ) from error
     else:
-        if not os.path.isfile(weights):
-            raise FileNotFoundError(f'weights: expected "imagenet" or the path of a file, got {weights!r}')
         source = theirs(
             weights=None,
             input_shape=model.input_shape[1:],

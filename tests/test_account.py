@@ -172,6 +172,10 @@ CHAINS = {
         [layers.Conv2D(4, 3), layers.Dense(10)],
         ((30, 30, 10), 50, 36_000, 3, 1, 0),
     ),
+    "dense over a row": (
+        [layers.Permute((1, 3, 2)), layers.Dense(4)],
+        ((32, 3, 4), 132, 12_288, (1, 32), (1, 0), 0),
+    ),
     "dense after flatten": ([layers.Flatten(), layers.Dense(2)], ((2,), 6_146, 6_144, 32, 0, 0)),
     "softmax of channels": ([layers.Conv2D(4, 3, activation="softmax")], ((30, 30, 4), 112, 97_200, 3, 1, 0)),
     "softmax over a row": ([layers.Softmax(axis=2)], ((32, 32, 3), 0, 0, (1, 32), (1, 0), 0)),

@@ -137,7 +137,8 @@ def test_repeated_blocks_are_counted_and_not_all_drawn():
 
 def test_costs_are_those_of_the_account():
     texts = [text.get_text() for text in architecture(cnnlib.models.build("vgg-d")).axes[0].texts]
-    assert texts[-9:-4] != [] and {"124 M", "15.5 G", "138 M"} <= set(texts)
+    # Of the convolutions at 56 x 56, of the dense layers, and of all.
+    assert {"1.48 M", "4.62 G", "124 M", "138 M", "15.5 G"} <= set(texts)
 
 
 def test_side_outputs_are_named():
@@ -157,9 +158,7 @@ def test_figure_is_closed():
     assert plt.get_fignums() == before
 
 
-@pytest.mark.parametrize(
-    "name", ["DenseNet121", "EfficientNetB0", "NASNetMobile", "MobileNetV2", "ConvNeXtTiny"]
-)
+@pytest.mark.parametrize("name", ["EfficientNetB0", "MobileNetV2", "NASNetMobile"])
 def test_any_network_can_be_drawn(name):
     model = getattr(keras.applications, name)(weights=None)
     figure = architecture(model)

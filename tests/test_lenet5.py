@@ -144,7 +144,7 @@ def test_two_builds_differ_and_one_seed_repeats(name):
         ({"widths": (6, 16, 120, 80)}, ValueError, "84 units, but an input of 80"),
         ({"table": ("X" * 16, "X")}, ValueError, "same length"),
         ({"table": ("X.",) * 6, "widths": (6, 2, 120, 84)}, ValueError, "at least one X"),
-        ({"widths": (5, 16, 120, 84)}, ValueError, "table has 6 rows, but the input has 5 maps"),
+        ({"widths": (5, 16, 120, 84)}, ValueError, "table of 6 rows, but 5 input maps"),
         ({"depth": 7}, TypeError, "depth"),
     ],
 )

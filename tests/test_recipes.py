@@ -29,6 +29,7 @@ def test_he_2015_is_the_paper_s_recipe():
         "pad": 4,
         "loss": "softmax-cross-entropy",
         "loss_j": 1.0,
+        "loss_weights": [1.0],
         "label_smoothing": 0.0,
         "batch_norm_momentum": 0.9,
         "batch_norm_epsilon": 1e-5,
@@ -152,6 +153,8 @@ def test_from_dict_names_fields():
         ({"batch_norm_epsilon": 0}, "batch_norm_epsilon must be above 0, got 0"),
         ({"warm_up_rate": 0.0}, "warm_up_rate must be above 0, got 0.0"),
         ({"warm_up_until": 120}, "warm_up_until must be at most 100, got 120"),
+        ({"loss_weights": ()}, "loss_weights must have one weight an output"),
+        ({"loss_weights": (1, -0.3)}, "a weight of loss_weights must be at least 0, got -0.3"),
         ({"pad": -1}, "pad must be at least 0, got -1"),
     ],
 )

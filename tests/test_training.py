@@ -196,6 +196,29 @@ def test_the_loss_from_scores(smoothing):
     np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-5)
 
 
+def test_heads_are_weighted_and_the_first_one_predicts(images):
+    """GoogLeNet's auxiliary classifiers: their losses count 0.3."""
+    recipe = dataclasses.replace(PLAIN, loss_weights=(1.0, 0.3), iterations=13)
+    heads = np.array([[[2.0, -1.0, 0.5], [0.0, 3.0, 1.0]], [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]], "float32")
+    labels = np.array([2, 0])
+    first, second = (optimizer.loss(PLAIN)(labels, keras.ops.convert_to_tensor(heads[:, i])) for i in (0, 1))
+    found = optimizer.loss(recipe)(labels, keras.ops.convert_to_tensor(heads))
+    expected = keras.ops.convert_to_numpy(first) + 0.3 * keras.ops.convert_to_numpy(second)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(found), expected, rtol=1e-6)
+    metric = optimizer.error(recipe)
+    metric.update_state(labels, heads)
+    assert float(metric.result()) == 50.0
+
+    flat = layers.Flatten()(image := keras.Input((8, 8, 1)))
+    names = ("main", "auxiliary")
+    model = keras.Model(image, [layers.Dense(3, name=name)(flat) for name in names])
+    before = model.get_weights()
+    history = training.train(model, images, recipe)
+    assert all(np.abs(a - b).max() > 1e-3 for a, b in zip(before, model.get_weights()))
+    scores, _ = model.predict(images.x_test / np.float32(255), verbose=0)
+    assert history.test_error[-1] == pytest.approx(100 * (scores.argmax(axis=1) != images.y_test).mean())
+
+
 def test_distances_are_predicted_by_the_smallest():
     outputs = np.array([[3.0, 1.0, 2.0], [0.5, 0.1, 0.9]], "float32")
     for loss, wrong in (("softmax-cross-entropy", 50.0), ("lecun1998-map", 100.0)):
@@ -621,7 +644,11 @@ def with_changes(**changes):
         ({"data": {"y_train": np.zeros(3, int)}}, "y_train must be 200 whole numbers"),
         ({"data": {"x_train": np.zeros((200, 8, 8, 1))}}, "x_train must be uint8 images .* got float64"),
         ({"data": {"x_test": np.zeros((50, 8, 8), "uint8")}}, r"must be uint8 images .* shape \(50, 8, 8\)"),
-        ({"model": {"classes": 10}}, "model tiny has 10 outputs, but rows has 3 classes"),
+        (
+            {"model": {"classes": 10}},
+            r"model tiny has an output of shape \(None, 10\), but rows has 3 classes",
+        ),
+        ({"recipe": {"loss_weights": (1, 0.3)}}, "model tiny has 1 output.*loss_weights"),
         ({"model": {"side": 16}}, r"model tiny takes images \(16, 16, 1\)"),
         ({"seed": -1}, "seed: expected at least 0, got -1"),
         ({"verbose": 3}, "verbose: expected 'auto', 0, 1 or 2, got 3"),

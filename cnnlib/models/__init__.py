@@ -68,7 +68,7 @@ def build(name, *, weights=None, **options):
     if unknown:
         raise TypeError(f"{name} has no option {', '.join(unknown)}; known: {', '.join(known)}")
     if weights is not None:
-        check_published(name, options)
+        check_published(name, weights, options)
     model = function(**{**variant, **options, "name": name})
     if weights is not None:
         load_published(model, weights)

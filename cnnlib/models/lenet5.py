@@ -50,7 +50,7 @@ def digit_codes():
 
 
 def subsample(x, kind, activation, name):
-    """Halve both sides of the maps: "trainable" as in the paper, else parameter-free "average" or "max"."""
+    """Halve both sides of the maps: "trainable" as in the paper, or plain "average" or "max"."""
     if kind == "trainable":
         return Subsampling(activation=activation, name=name)(x)
     pool = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}[kind]
