@@ -10,8 +10,11 @@ RUN = $(VENV)/bin/python
 READY = $(VENV)/.ready
 READY_JAX = $(VENV)/.ready-jax
 
-# What is tested on the second backend as well.
-JAX_TESTS = tests/test_lenet5.py tests/test_models.py tests/test_account_properties.py tests/test_training.py
+# What is tested on the second backend as well. Not the account of keras.applications: it reads the same
+# graphs on either backend, and building them takes JAX minutes.
+JAX_TESTS = tests/test_layers.py tests/test_lenet5.py tests/test_models.py tests/test_normalization.py \
+	tests/test_account.py tests/test_account_properties.py tests/test_training.py
+NOT_ON_JAX = --deselect tests/test_account.py::test_keras_applications
 
 export KERAS_BACKEND ?= tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -42,7 +45,7 @@ test: lint  ## lint, unit tests, and every notebook of the book run and compared
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=600 --nbval-kernel-startup-timeout=120
 
 test-jax: $(READY_JAX)  ## the tests of models, account and training on the JAX backend
-	KERAS_BACKEND=jax $(PYTEST) $(JAX_TESTS)
+	KERAS_BACKEND=jax $(PYTEST) $(JAX_TESTS) $(NOT_ON_JAX)
 
 pages: $(READY)  ## look at every page of the built book in headless Chromium
 	BOOK_BUILD="$(OUT)/_build" $(PYTEST) tests/pages

@@ -219,7 +219,10 @@ def worker(way, depth, batch, steps):
 def start(way, depth, options):
     command = [sys.executable, __file__, "--worker", way, "--depths", str(depth)]
     command += ["--batch", str(options.batch), "--steps", str(options.steps)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    # TensorFlow and PyTorch do not start in one process; the library's batches need neither.
+    environment = {**os.environ, "KERAS_BACKEND": "torch"} if way == "pytorch" else None
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, env=environment, **pipes)
     if process.stdout.readline().strip() != "ready":
         raise SystemExit(f"{way}, depth {depth}: did not start")
     return process
@@ -254,9 +257,9 @@ def main():
         print("PyTorch is not installed: left out")
     ways += [("ours", depth) for depth in depths[1:]]
 
-    from cnnlib import records
+    from cnnlib import provenance
 
-    found = records.provenance()
+    found = provenance.describe()
     print(f"{found['device']}; {found['versions']}")
     print(f"batch {options.batch}, {options.rounds} rounds of {options.steps} steps")
     workers = [start(*way, options) for way in ways]

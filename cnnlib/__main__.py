@@ -133,7 +133,7 @@ def train(options):
         path = records.folder() / name
         if options.record and path.exists():
             found = records.read(path)
-            there = {"recipe": found.recipe, "data": found.data}
+            there = {"recipe": recipes.Recipe.from_dict(found.recipe).as_dict(), "data": found.data}
             here = {"recipe": recipe.as_dict(), "data": records.data_summary(data)}
             if different := "; ".join(checkpoints.differences("", there, here)):
                 raise ValueError(f"{path} is of another run: {different}. Remove it to train again")

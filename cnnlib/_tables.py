@@ -56,7 +56,7 @@ def as_html(table, left, title, notes):
     label = f'role="group" tabindex="0" aria-label="{html.escape(title)}"'  # the box can be scrolled by keys
     return (
         f'<div {label} style="overflow:auto;max-height:36em">'
-        '<table style="border-collapse:collapse;font-size:.9em;width:auto">'
+        '<table style="border-collapse:collapse;color:inherit;font-size:.9em;width:auto">'
         f"<thead>{line(heading, 'th')}</thead><tbody>{''.join(map(line, lines))}</tbody>"
         f'<tfoot style="font-weight:bold;border-top:1px solid">{line(total)}</tfoot></table>'
         f"{''.join(f'<p>{html.escape(note)}</p>' for note in notes)}</div>"

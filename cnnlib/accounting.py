@@ -249,11 +249,11 @@ COLUMNS = {
     "frozen": ("not trained", lambda row: f"{row.frozen:,}"),
     "macs": ("MACs", lambda row: _number(row.macs)),
     "connections": ("connections", lambda row: "" if row.connections is None else f"{row.connections:,}"),
-    "activations": ("activations", lambda row: f"{row.activations:,}"),
-    "bytes": ("bytes", lambda row: f"{row.bytes:,}"),
     "field": ("field", lambda row: "all" if row.sees_all else _of_field(row, row.receptive_field)),
     "stride": ("stride", lambda row: _of_field(row, row.stride if row.is_map else None)),
     "offset": ("offset", lambda row: _of_field(row, row.offset if row.is_map else None, ",")),
+    "activations": ("activations", lambda row: f"{row.activations:,}"),
+    "bytes": ("bytes", lambda row: f"{row.bytes:,}"),
 }
 
 

@@ -1,9 +1,11 @@
-"""From a data set's uint8 images to the batches that a network is trained and tested on."""
+"""From a data set's uint8 images to the batches of training and test; and whether network and data fit."""
 
 import functools
 
 import keras
 import numpy as np
+
+from cnnlib.recipes import Recipe
 
 
 def chosen(recipe, size):
@@ -138,3 +140,72 @@ class TestBatches(keras.utils.PyDataset):
         """Batch ``number``: inputs float32 and labels int32."""
         here = slice(number * self.batch_size, (number + 1) * self.batch_size)
         return self.mapping(self.data.x_test[here]), self.data.y_test[here].astype("int32")
+
+
+def check(model, data, recipe, seed):
+    """Refuse a model, data set, recipe and seed that do not fit each other."""
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"recipe: expected a cnnlib.recipes.Recipe, got {type(recipe).__name__}")
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model: expected a Keras model, got {type(model).__name__}")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"seed: expected a whole number, got {seed!r}")
+    if seed < 0:
+        raise ValueError(f"seed: expected at least 0, got {seed}")
+    if not model.built or not hasattr(model, "inputs") or model.inputs is None:
+        raise ValueError(f"model {model.name}: expected a built functional model")
+    classes, weights = len(data.class_names), recipe.loss_weights
+    shapes = [tuple(output.shape) for output in model.outputs]
+    if len(shapes) != len(weights):
+        raise ValueError(
+            f"model {model.name} has {len(shapes)} outputs, "
+            f"recipe {recipe.name} has the loss_weights {weights}"
+        )
+    for shape in shapes:
+        if len(shape) != 2 or shape[1] != classes:
+            raise ValueError(
+                f"model {model.name} has an output of shape {shape}, but {data.name} has {classes} classes: "
+                f"expected (batch, {classes})"
+            )
+    for part, images, labels in (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)):
+        if images.dtype != np.uint8 or images.ndim != 4:
+            raise ValueError(
+                f"{data.name}: x_{part} must be uint8 images (n, height, width, channels), "
+                f"got {images.dtype} of shape {images.shape}"
+            )
+        if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
+            raise ValueError(
+                f"{data.name}: y_{part} must be {len(images)} whole numbers, "
+                f"got {labels.dtype} of shape {labels.shape}"
+            )
+        if not len(labels) or labels.min() < 0 or labels.max() >= classes:
+            found = f"{labels.min()} to {labels.max()}" if len(labels) else "none at all"
+            raise ValueError(f"{data.name}: labels of y_{part} must be from 0 to {classes - 1}, got {found}")
+    size = recipe.image_size
+    if size not in (None, data.x_train.shape[1]):
+        raise ValueError(
+            f"recipe {recipe.name} is for images of {size}x{size} pixels, {data.name} has "
+            f"{data.x_train.shape[1]}x{data.x_train.shape[2]}: load it with size={size}"
+        )
+    wanted, given = tuple(model.inputs[0].shape[1:]), input_shape(recipe, data)
+    if any(side not in (None, other) for side, other in zip(wanted, given, strict=True)):
+        raise ValueError(f"model {model.name} takes images {wanted}, recipe and {data.name} give {given}")
+    if recipe.batch_size > recipe.images_used(len(data.x_train)):
+        raise ValueError(
+            f"recipe {recipe.name}: a batch of {recipe.batch_size} is larger than the "
+            f"{recipe.images_used(len(data.x_train))} training images of {data.name}"
+        )
+    last = model.layers[-1]
+    softmax = isinstance(last, keras.layers.Softmax)
+    softmax = softmax or getattr(last, "activation", None) is keras.activations.softmax
+    if recipe.loss == "softmax-cross-entropy" and softmax:
+        raise ValueError(
+            f"model {model.name} ends in softmax, but the recipe's loss wants class scores: "
+            "build it with classifier_activation=None"
+        )
+    policies = {layer.dtype_policy.name for layer in model.layers if layer.weights}
+    if recipe.precision not in policies:
+        raise ValueError(
+            f"recipe {recipe.name} wants precision {recipe.precision}, model {model.name} was built "
+            f"with {', '.join(sorted(policies))}"
+        )

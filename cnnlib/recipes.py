@@ -293,12 +293,10 @@ LENET5_MODERN_MNIST = Recipe(
     pixels="lecun1998",
 )
 
-# For variants of the 1998 network: with a dense output the loss and the scale of its gradient are
-# others, and rectified units die at the rate that the squashing function bears.
+# The 1998 network with a dense output: the loss is another, and with it the scale of its gradient.
 LENET5_DENSE_MNIST = dataclasses.replace(
     LENET5_MNIST, name="lenet5-dense-mnist", loss="softmax-cross-entropy", learning_rate=0.05
 )
-LENET5_SLOW_MNIST = dataclasses.replace(LENET5_MNIST, name="lenet5-slow-mnist", learning_rate=0.001)
 
 RECIPES = {
     recipe.name: recipe
@@ -309,7 +307,6 @@ RECIPES = {
         LENET5_MNIST,
         LENET5_MODERN_MNIST,
         LENET5_DENSE_MNIST,
-        LENET5_SLOW_MNIST,
     )
 }
 

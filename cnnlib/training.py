@@ -11,9 +11,8 @@ import sys
 import time
 
 import keras
-import numpy as np
 
-from cnnlib import checkpoints, inputs, optimizer, recipes, records
+from cnnlib import checkpoints, inputs, optimizer, provenance, records
 
 # The warm-up's rule looks at the running error only when it rests on so many iterations, or a whole epoch.
 WARM_UP_ITERATIONS = 100
@@ -32,7 +31,7 @@ class History:
         test_loss: mean loss over all test images after the epoch, in inference mode.
         test_error: percent of the test images that are wrong then.
         seconds: what the epoch took, test included.
-        provenance: on what the run was started: see ``cnnlib.records.provenance``.
+        provenance: on what the run was started: see ``cnnlib.provenance.describe``.
         peak_memory: of the process or processes, in bytes.
         warm_up_end: iterations after which the warm-up ended; None without one.
     """
@@ -87,7 +86,7 @@ def train(model, data, recipe, *, seed=0, directory=None, verbose="auto", checkp
         TypeError: an argument of the wrong kind.
         FloatingPointError: the loss is not finite; names the iteration. Nothing of it is kept.
     """
-    check(model, data, recipe, seed)
+    inputs.check(model, data, recipe, seed)
     verbose = _verbosity(verbose)
     trained = one_output(model)
     step = compile_model(trained, recipe)
@@ -147,7 +146,7 @@ class Keeper(keras.callbacks.Callback):
     def __init__(self, step, recipe, ends, verbose):
         super().__init__()
         self.step, self.recipe, self.ends, self.verbose = step, recipe, ends, verbose
-        self.history = History(provenance=records.provenance())
+        self.history = History(provenance=provenance.describe())
         self.directory = None
         self.not_finite = None
 
@@ -190,7 +189,7 @@ class Keeper(keras.callbacks.Callback):
         history.test_loss.append(logs["val_loss"])
         history.test_error.append(logs["val_error"])
         history.seconds.append(time.perf_counter() - self.begun)
-        history.peak_memory = max(history.peak_memory, records.peak_memory())
+        history.peak_memory = max(history.peak_memory, provenance.peak_memory())
         if self.directory and (stop == self.ends[-1] or time.monotonic() - self.saved >= self.seconds):
             checkpoints.save(self.directory, self.identity, self.variables, vars(history))
             self.saved = time.monotonic()
@@ -231,78 +230,10 @@ class WarmUp(keras.callbacks.Callback):
             return
         if logs["error"] < keeper.recipe.warm_up_until:
             keeper.history.warm_up_end = keeper.start + batch + 1
-            # On JAX the state lives outside of the variables within fit; asking for `self.model`
-            # brings it back into them.
-            if self.model.built:
-                keeper.step.warm_up_end.assign(keeper.history.warm_up_end)
-
-
-def check(model, data, recipe, seed):
-    """Refuse a model, data set, recipe and seed that do not fit each other."""
-    if not isinstance(recipe, recipes.Recipe):
-        raise TypeError(f"recipe: expected a cnnlib.recipes.Recipe, got {type(recipe).__name__}")
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"model: expected a Keras model, got {type(model).__name__}")
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"seed: expected a whole number, got {seed!r}")
-    if seed < 0:
-        raise ValueError(f"seed: expected at least 0, got {seed}")
-    if not model.built or not hasattr(model, "inputs") or model.inputs is None:
-        raise ValueError(f"model {model.name}: expected a built functional model")
-    classes, weights = len(data.class_names), recipe.loss_weights
-    shapes = [tuple(output.shape) for output in model.outputs]
-    if len(shapes) != len(weights):
-        raise ValueError(
-            f"model {model.name} has {len(shapes)} outputs, recipe {recipe.name} has loss_weights for {weights}"
-        )
-    for shape in shapes:
-        if len(shape) != 2 or shape[1] != classes:
-            raise ValueError(
-                f"model {model.name} has an output of shape {shape}, but {data.name} has {classes} classes: "
-                f"expected (batch, {classes})"
-            )
-    for part, images, labels in (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)):
-        if images.dtype != np.uint8 or images.ndim != 4:
-            raise ValueError(
-                f"{data.name}: x_{part} must be uint8 images (n, height, width, channels), "
-                f"got {images.dtype} of shape {images.shape}"
-            )
-        if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
-            raise ValueError(
-                f"{data.name}: y_{part} must be {len(images)} whole numbers, "
-                f"got {labels.dtype} of shape {labels.shape}"
-            )
-        if not len(labels) or labels.min() < 0 or labels.max() >= classes:
-            found = f"{labels.min()} to {labels.max()}" if len(labels) else "none at all"
-            raise ValueError(f"{data.name}: labels of y_{part} must be from 0 to {classes - 1}, got {found}")
-    size = recipe.image_size
-    if size not in (None, data.x_train.shape[1]):
-        raise ValueError(
-            f"recipe {recipe.name} is for images of {size}x{size} pixels, {data.name} has "
-            f"{data.x_train.shape[1]}x{data.x_train.shape[2]}: load it with size={size}"
-        )
-    wanted, given = tuple(model.inputs[0].shape[1:]), inputs.input_shape(recipe, data)
-    if any(side not in (None, other) for side, other in zip(wanted, given, strict=True)):
-        raise ValueError(f"model {model.name} takes images {wanted}, recipe and {data.name} give {given}")
-    if recipe.batch_size > recipe.images_used(len(data.x_train)):
-        raise ValueError(
-            f"recipe {recipe.name}: a batch of {recipe.batch_size} is larger than the "
-            f"{recipe.images_used(len(data.x_train))} training images of {data.name}"
-        )
-    last = model.layers[-1]
-    softmax = isinstance(last, keras.layers.Softmax)
-    softmax = softmax or getattr(last, "activation", None) is keras.activations.softmax
-    if recipe.loss == "softmax-cross-entropy" and softmax:
-        raise ValueError(
-            f"model {model.name} ends in softmax, but the recipe's loss wants class scores: "
-            "build it with classifier_activation=None"
-        )
-    policies = {layer.dtype_policy.name for layer in model.layers if layer.weights}
-    if recipe.precision not in policies:
-        raise ValueError(
-            f"recipe {recipe.name} wants precision {recipe.precision}, model {model.name} was built "
-            f"with {', '.join(sorted(policies))}"
-        )
+            if keras.backend.backend() == "jax":
+                # Within fit the state lives outside of the variables; bring it back before one is changed.
+                self.model.jax_state_sync()
+            keeper.step.warm_up_end.assign(keeper.history.warm_up_end)
 
 
 def _identity(model, data, recipe, seed):

@@ -62,6 +62,11 @@ def test_local_response_normalisation_needs_a_centre(n):
         layers.LocalResponseNormalization(n=n)
 
 
+def test_local_response_normalisation_needs_a_positive_k():
+    with pytest.raises(ValueError, match=r"k: expected a positive number, got 0"):
+        layers.LocalResponseNormalization(k=0)
+
+
 # Grouped convolution: Krizhevsky et al. 2012, Fig. 2 ---------------------------------------------
 
 

@@ -287,7 +287,11 @@ def test_the_list_of_commands_names_every_command():
 
 
 def test_the_second_backend_has_tests_to_run():
-    listed = re.search(r"^JAX_TESTS = (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.M)[1].split()
-    assert listed
+    command = make("--dry-run", "--always-make", "test-jax").stdout.splitlines()[-1]
+    assert command.startswith("KERAS_BACKEND=jax ")
+    listed = re.findall(r"tests/\w+\.py", command)
+    assert {"tests/test_models.py", "tests/test_account.py", "tests/test_training.py"} <= set(listed)
     for name in listed:
         assert (ROOT / name).is_file(), name
+    for name, function in re.findall(r"--deselect (\S+)::(\w+)", command):
+        assert f"def {function}(" in (ROOT / name).read_text("utf-8"), "a test that is left out is there"

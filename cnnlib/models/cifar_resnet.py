@@ -39,7 +39,10 @@ def check_depth(depth):
 
 @contextmanager
 def recursion_for(depth):
-    """Room for a network of ``depth``: Keras sorts its layers by a recursion along the longest path."""
+    """Room for a network of ``depth``: Keras sorts its layers by a recursion along the longest path.
+
+    Whoever loads one of 1202 layers from a file, or takes a part of it, needs the same room.
+    """
     limit = sys.getrecursionlimit()
     # A layer of weights is up to five steps of that path (padding, convolution, norm, addition, ReLU).
     sys.setrecursionlimit(max(limit, 1000 + 5 * depth))

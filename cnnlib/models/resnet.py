@@ -2,10 +2,10 @@
 arXiv:1512.03385 (CVPR 2016), Table 1, Figs. 3 and 5, section 3.
 
 ``plain-18``, ``plain-34`` and ``resnet-18``, ``-34``, ``-50``, ``-101``, ``-152`` for ImageNet. The
-shortcuts are the paper's option B unless asked otherwise. The stride stands on the first 1x1 layer of a
-bottleneck, as in the paper; on the 3x3 layer it gives the network often called v1.5. The paper states no
-constants of batch normalisation: ours are those of its reproductions. ``zero_last_gamma`` (Goyal et al.
-2017, arXiv:1706.02677) is not in the paper.
+shortcuts are the paper's option B unless asked otherwise (its Table 2 compares plain and residual networks
+with A). The stride stands on the first 1x1 layer of a bottleneck, as in the paper; on the 3x3 layer it
+gives the network often called v1.5. The paper states no constants of batch normalisation: ours are those
+of its reproductions. ``zero_last_gamma`` (Goyal et al. 2017, arXiv:1706.02677) is not in the paper.
 """
 
 from functools import partial

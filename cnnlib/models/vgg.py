@@ -3,7 +3,7 @@ recognition", arXiv:1409.1556 (ICLR 2015), Table 1.
 
 ``vgg-a``, ``vgg-a-lrn``, ``vgg-b``, ``vgg-c``, ``vgg-d`` (VGG-16) and ``vgg-e`` (VGG-19): the six
 columns of the table. The authors started the deeper ones from a trained A, and found afterwards (section
-3.1, footnote) that Glorot and Bengio's random weights make this unnecessary: these are ours too.
+3.1) that Glorot and Bengio's random weights make this unnecessary: these are ours too.
 """
 
 import keras

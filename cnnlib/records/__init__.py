@@ -6,19 +6,16 @@ The folder is this package's, or the one that the environment variable CNNLIB_RE
 """
 
 import dataclasses
-import datetime
-import importlib.metadata
 import json
 import math
 import os
 import pathlib
-import platform
 import re
 import statistics
-import subprocess
-import sys
+import typing
 
 from cnnlib.checkpoints import write_atomically
+from cnnlib.recipes import Recipe
 
 FORMAT = 1
 LISTS = ("iteration", "learning_rate", "train_loss", "train_error", "test_loss", "test_error", "seconds")
@@ -88,26 +85,6 @@ class Record:
         return self.final["train_error"]
 
 
-TYPES = {
-    "format": int,
-    "network": str,
-    "options": dict,
-    "recipe": dict,
-    "data": dict,
-    "seed": int,
-    "backend": str,
-    "versions": dict,
-    "device": str,
-    "date": str,
-    "code": dict,
-    "seconds": (int, float),
-    "peak_memory_mb": (int, float),
-    "warm_up_end": (int, type(None)),
-    "final": dict,
-    "history": dict,
-}
-
-
 def folder(directory=None):
     """Where records are: ``directory``, else $CNNLIB_RECORDS, else this package."""
     return pathlib.Path(directory or os.environ.get("CNNLIB_RECORDS") or pathlib.Path(__file__).parent)
@@ -175,7 +152,8 @@ def load(directory=None):
 def select(network=None, recipe=None, data=None, options=None, seed=None, directory=None):
     """The records whose network, recipe name, data name, options and seed are these; None means any.
 
-    ``recipe`` may be a ``Recipe``: then all of its fields must be the record's.
+    ``recipe`` may be a ``Recipe``: then all of its fields must be the record's (one that the record
+    does not have, because it is older than the field, counts as the default).
     """
     options = None if options is None else plain_options(options)
     wanted = {"network": network, "options": options, "seed": seed}
@@ -184,7 +162,7 @@ def select(network=None, recipe=None, data=None, options=None, seed=None, direct
         chosen = [r for r in chosen if r.data["name"] == data]
     if isinstance(recipe, str):
         return [r for r in chosen if r.recipe["name"] == recipe]
-    return [r for r in chosen if recipe is None or r.recipe == recipe.as_dict()]
+    return [r for r in chosen if recipe is None or Recipe.from_dict(r.recipe) == recipe]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,82 +211,6 @@ def data_summary(data):
     }
 
 
-def provenance():
-    """On what a run is started: backend, versions, device, date, code; no host's, user's or folder's name."""
-    import keras
-
-    backend = keras.backend.backend()
-    packages = {"tensorflow": ["tensorflow"], "jax": ["jax", "jaxlib"], "torch": ["torch"]}.get(backend, [])
-    versions = {name: _version(name) for name in ["cnnlib", "keras", *packages, "numpy"]}
-    return {
-        "backend": backend,
-        "versions": {**versions, "python": platform.python_version()},
-        "device": device(),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "code": code_version(),
-    }
-
-
-def _version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None  # a build under another distribution's name, tensorflow-cpu for instance
-
-
-def device():
-    """What the backend computes on, in words: "AMD EPYC, 2 cores" or the GPU's name."""
-    import keras
-
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        for gpu in tf.config.list_physical_devices("GPU"):
-            return tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
-    elif backend == "jax":
-        import jax
-
-        if jax.devices()[0].platform != "cpu":
-            return jax.devices()[0].device_kind
-    name = platform.processor() or platform.machine()
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        name = names[0] if names else name
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} core{'s' if cores != 1 else ''}"
-
-
-def code_version():
-    """The commit of the checkout and whether its library was unchanged, else the package's version."""
-    package = pathlib.Path(__file__).parent.parent
-
-    def git(*arguments):
-        return subprocess.run(
-            ["git", "-C", str(package), *arguments], capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    try:
-        # Fails for a package that is installed somewhere inside another project's checkout.
-        git("ls-files", "--error-unmatch", "__init__.py")
-        commit = git("rev-parse", "HEAD")
-        changed = git("status", "--porcelain", "--", ".", ":(exclude)records/*.json")
-    except (OSError, subprocess.CalledProcessError):
-        return {"version": _version("cnnlib")}
-    return {"commit": commit, "clean": not changed}
-
-
-def peak_memory():
-    """The largest resident size of this process so far, in bytes; 0 where the system does not say."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size if sys.platform == "darwin" else size * 1024
-
-
 def _validated(fields, path):
     """The record of these fields, or a ``ValueError`` that names what is wrong with them."""
 
@@ -319,12 +221,14 @@ def _validated(fields, path):
         raise wrong(f"expected an object with fields, got {type(fields).__name__}")
     if isinstance(fields.get("format"), int) and fields["format"] > FORMAT:
         raise wrong(f"format {fields['format']} is newer than this cnnlib, which reads up to {FORMAT}")
-    for name, kind in TYPES.items():
+    kinds = typing.get_type_hints(Record)
+    for name, kind in kinds.items():
         if name not in fields:
             raise wrong(f"field {name!r} is missing")
+        kind = (int, float) if kind is float else kind
         if not isinstance(fields[name], kind) or isinstance(fields[name], bool):
             raise wrong(f"field {name!r} has the wrong kind of value: {fields[name]!r}")
-    if unknown := sorted(set(fields) - set(TYPES)):
+    if unknown := sorted(set(fields) - set(kinds)):
         raise wrong(f"unknown field {unknown[0]!r}")
     inner = {"history": LISTS, "final": FINAL, "data": ("name", "checksum"), "recipe": ("name", "iterations")}
     for place, names in inner.items():
