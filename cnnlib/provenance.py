@@ -13,16 +13,26 @@ def describe():
     """On what a run is started: backend, versions, device, date, code; no host's, user's or folder's name."""
     import keras
 
-    backend = keras.backend.backend()
-    packages = {"tensorflow": ["tensorflow"], "jax": ["jax", "jaxlib"], "torch": ["torch"]}.get(backend, [])
-    versions = {name: _version(name) for name in ["cnnlib", "keras", *packages, "numpy"]}
     return {
-        "backend": backend,
-        "versions": {**versions, "python": platform.python_version()},
+        "backend": keras.backend.backend(),
+        "versions": {
+            "cnnlib": _version("cnnlib"),
+            **backend_versions(),
+            "numpy": _version("numpy"),
+            "python": platform.python_version(),
+        },
         "device": device(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "code": code_version(),
     }
+
+
+def backend_versions():
+    """The releases of what computes: Keras and its backend."""
+    import keras
+
+    packages = {"tensorflow": ["tensorflow"], "jax": ["jax", "jaxlib"], "torch": ["torch"]}
+    return {name: _version(name) for name in ["keras", *packages.get(keras.backend.backend(), [])]}
 
 
 def _version(package):

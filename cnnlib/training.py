@@ -156,7 +156,10 @@ class Keeper(keras.callbacks.Callback):
         self.seconds = seconds
         self.saved = time.monotonic()
         if progress := checkpoints.load(directory, identity, self.variables):
+            code = self.history.provenance["code"]
             self.history = History(**progress)
+            if code != self.history.provenance["code"]:
+                self.history.provenance["code"]["resumed_with"] = code
             if self.verbose:
                 done, epochs = len(self.history.iteration), len(self.ends)
                 text = "finished before" if done == epochs else f"going on after epoch {done}/{epochs}"
@@ -248,6 +251,8 @@ def _identity(model, data, recipe, seed):
         "data": records.data_summary(data),
         "seed": int(seed),
         "backend": keras.backend.backend(),
+        # Another release may compute the same in another order.
+        "versions": provenance.backend_versions(),
     }
 
 

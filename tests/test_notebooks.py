@@ -340,6 +340,18 @@ def test_a_figure_without_alt_text(root, kind, metadata):
     assert "a figure without alt text" in the_problem(path, root)
 
 
+def test_a_gallery_picture_that_is_not_the_chapter_s(root):
+    figure = shown(image__png="eA==")
+    marks = {"cnnlib": {"gallery": True}, "mystnb": {"image": {"alt": "An x."}}}
+    path = stored(root, code("plot()", [figure], **marks))
+    assert "gallery/01-chapter.png is not the figure" in the_problem(path, root)
+    tool.gallery_path(path).parent.mkdir()
+    tool.gallery_path(path).write_bytes(b"y")
+    assert "gallery/01-chapter.png is not the figure" in the_problem(path, root)
+    tool.gallery_path(path).write_bytes(b"x")
+    assert tool.problems(path, root) == []
+
+
 def test_two_figures_under_one_alt_text(root):
     figure = shown(image__png="eA==")
     path = stored(root, code("plot()", [figure, figure], mystnb={"image": {"alt": "Two."}}))

@@ -447,13 +447,14 @@ def test_a_finished_run_is_only_loaded(images, tmp_path, monkeypatch):
             "recipe momentum.*; recipe name is 'plain'",
         ),
         ({"seed": 2}, "seed is 0 there and 2 here"),
+        ({"versions": {"keras": "9"}}, r"versions keras is '.*' there and '9' here"),
         ({"data": "checksum"}, "data checksum is '0123' there and 'other' here"),
         ({"data": "name"}, "data name is 'rows' there and 'other' here"),
         ({"model": {"dropout": 0.5}}, "network layers is"),
         ({"model": {"name": "other"}}, "network name is 'tiny' there and 'other' here"),
     ],
 )
-def test_a_checkpoint_of_another_run_is_refused_by_name(images, tmp_path, change, message):
+def test_a_checkpoint_of_another_run_is_refused_by_name(images, tmp_path, monkeypatch, change, message):
     training.train(killable.network(), images, PLAIN, directory=tmp_path)
     before = (tmp_path / checkpoints.FILE).read_bytes()
     data = images
@@ -462,6 +463,8 @@ def test_a_checkpoint_of_another_run_is_refused_by_name(images, tmp_path, change
         setattr(data, change["data"], "other")
     options = dict(change.get("model", {}))
     name = options.pop("name", None)
+    if "versions" in change:
+        monkeypatch.setattr(training.provenance, "backend_versions", lambda: change["versions"])
     model = killable.network(**options)
     if name:
         model = keras.Model(model.input, model.output, name=name)
@@ -470,6 +473,47 @@ def test_a_checkpoint_of_another_run_is_refused_by_name(images, tmp_path, change
             model, data, change.get("recipe", PLAIN), seed=change.get("seed", 0), directory=tmp_path
         )
     assert (tmp_path / checkpoints.FILE).read_bytes() == before
+
+
+def test_code_that_changed_on_the_way_is_told(images, tmp_path, monkeypatch):
+    recipe = dataclasses.replace(PLAIN, iterations=39)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Keeper, "on_epoch_begin", stop_at(1))
+        patch.setattr(training.provenance, "code_version", lambda: {"commit": "a", "clean": True})
+        with pytest.raises(KeyboardInterrupt):
+            training.train(killable.network(), images, recipe, directory=tmp_path, checkpoint_seconds=0)
+    monkeypatch.setattr(training.provenance, "code_version", lambda: {"commit": "b", "clean": True})
+    history = training.train(killable.network(), images, recipe, directory=tmp_path)
+    resumed = {"commit": "b", "clean": True}
+    assert history.provenance["code"] == {"commit": "a", "clean": True, "resumed_with": resumed}
+
+
+def stop_at(stop):
+    begin = training.Keeper.on_epoch_begin
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == stop:
+            raise KeyboardInterrupt
+        begin(self, epoch, logs)
+
+    return on_epoch_begin
+
+
+def test_a_full_disk_leaves_the_older_checkpoint(images, tmp_path, monkeypatch):
+    recipe, full = dataclasses.replace(PLAIN, iterations=39), []
+
+    def fsync(file):
+        full.append(file)
+        if len(full) == 2:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints.os, "fsync", fsync)
+    with pytest.raises(OSError, match="No space left"):
+        training.train(killable.network(), images, recipe, directory=tmp_path, checkpoint_seconds=0)
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoints.FILE]
+    history = training.train(killable.network(), images, recipe, directory=tmp_path)
+    assert history.iteration == [13, 26, 39]
 
 
 def test_a_damaged_checkpoint_is_named(images, tmp_path):

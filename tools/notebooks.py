@@ -12,6 +12,7 @@ its source is then that of those module-level names, in order, two blank lines a
 
 import argparse
 import ast
+import base64
 import hashlib
 import os
 import re
@@ -90,6 +91,20 @@ def wanted_source(cell, root=ROOT):
     if "quote" in marks:
         return "\n\n\n".join(source_of(quoted, root) for quoted in marks["quote"])
     return None
+
+
+def gallery_picture(notebook):
+    """The figure of the cell marked `{"cnnlib": {"gallery": true}}`, which the first page shows, or None."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []) if cell.metadata.get("cnnlib", {}).get("gallery") else []:
+            if "image/png" in output.get("data", {}):
+                return base64.b64decode(output["data"]["image/png"])
+    return None
+
+
+def gallery_path(path):
+    """Where that figure of the notebook at `path` is kept."""
+    return Path(path).parent / "gallery" / f"{Path(path).stem}.png"
 
 
 def code_cells(notebook):
@@ -182,6 +197,9 @@ def problems(path, root=ROOT):
     counts = [cell.execution_count for cell in code]
     if counts != list(range(1, len(code) + 1)):
         found.append(f"not executed in order, from top to bottom: its cells are numbered {counts}")
+    picture, kept = gallery_picture(notebook), gallery_path(path)
+    if picture and (not kept.is_file() or kept.read_bytes() != picture):
+        found.append(f"gallery/{kept.name} is not the figure of the gallery's cell: run `make notebooks`")
     for text in strings(notebook.metadata):
         found += machine_problems("its metadata", text, root)
     for number, cell in enumerate(notebook.cells):
@@ -304,6 +322,9 @@ def main(arguments=None):
             failed = True
             continue
         write(notebook, path)
+        if picture := gallery_picture(notebook):
+            gallery_path(path).parent.mkdir(exist_ok=True)
+            gallery_path(path).write_bytes(picture)
         print(f"{path.name}: {len(code_cells(notebook))} cells in {time.monotonic() - start:.0f} s")
     return int(failed)
 

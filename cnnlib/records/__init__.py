@@ -36,7 +36,8 @@ class Record:
         backend: of Keras, and ``versions`` of what computed.
         device: what it ran on, in words.
         date: when the run was started, ISO 8601, UTC.
-        code: {"commit", "clean"} of the checkout, or {"version"} of the installed package.
+        code: {"commit", "clean"} of the checkout, or {"version"} of the installed package, when the
+            run was started; and "resumed_with", the same of other code that it went on with, if any.
         seconds: of training and testing.
         peak_memory_mb: largest resident size of the process, in 2^20 bytes; a process that trained
             something else before may owe it to that.
