@@ -123,13 +123,13 @@ MODERN = {
 
 
 def map_loss(labels, distances, j=1.0):
-    """The loss of LeCun et al. 1998, eq. 9: y_D + log(exp(-j) + sum_i exp(-y_i)), one value an image.
+    """LeCun et al. 1998, eq. 9: y_D + log(exp(-j) + sum_i exp(-y_i)), one value an image.
 
-    ``labels`` D has the shape (batch,) or (batch, 1), ``distances`` y (batch, classes). The first term
-    pulls the right class's distance down, the second pushes the others up, but hardly once they are
-    beyond ``j``, a positive constant whose value the paper does not print.
+    ``labels`` D has the shape (batch,) or (batch, 1), ``distances`` y (batch, classes). ``j``
+    is a positive constant, the distance of an extra class; the paper does not print its value.
     """
     labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
-    right = ops.sum(distances * ops.one_hot(labels, distances.shape[-1], dtype=distances.dtype), axis=-1)
-    rubbish = ops.full_like(distances[:, :1], -j)
-    return right + ops.logsumexp(ops.concatenate([-distances, rubbish], axis=-1), axis=-1)
+    chosen = ops.one_hot(labels, distances.shape[-1], dtype=distances.dtype)
+    right = ops.sum(distances * chosen, axis=-1)
+    extra = ops.full_like(distances[:, :1], -j)
+    return right + ops.logsumexp(ops.concatenate([-distances, extra], axis=-1), axis=-1)
