@@ -42,9 +42,10 @@ class SGD(keras.optimizers.SGD):
         if self.kernel_decay and self.decays[self._get_variable_index(variable)]:
             gradient = ops.add(gradient, ops.multiply(ops.cast(self.kernel_decay, gradient.dtype), variable))
         if self.warm_up_rate is not None:
-            learning_rate = ops.where(
-                ops.less(self.warm_up_end, 0), ops.cast(self.warm_up_rate, learning_rate.dtype), learning_rate
-            )
+            # JAX takes no Keras variables in `where`; a constant rate is one.
+            warming = ops.less(ops.convert_to_tensor(self.warm_up_end), 0)
+            rate = ops.convert_to_tensor(learning_rate)
+            learning_rate = ops.where(warming, ops.cast(self.warm_up_rate, rate.dtype), rate)
         super().update_step(gradient, variable, learning_rate)
 
     def get_config(self):

@@ -185,9 +185,19 @@ def parameters(network):
 
 
 def forget():
-    """Give the memory of the last networks back before the next large one."""
+    """Give the memory of the last networks back before the next ones."""
     keras.backend.clear_session()
     gc.collect()
+    if keras.backend.backend() == "jax":  # keeps every function that it has compiled
+        import jax
+
+        jax.clear_caches()
+
+
+@pytest.fixture
+def memory_back():
+    yield
+    forget()
 
 
 @pytest.fixture(scope="module")
@@ -413,7 +423,7 @@ def test_a_reduced_version_of_each_is_tested():
 
 
 @pytest.mark.parametrize("name", REDUCED)
-def test_one_step_of_training_lowers_the_loss(name):
+def test_one_step_of_training_lowers_the_loss(name, memory_back):
     network = reduced(name)
     x, labels = images(network), np.arange(16) % 10
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -436,7 +446,7 @@ def test_one_step_of_training_lowers_the_loss(name):
 
 
 @pytest.mark.parametrize("name", [name for name in REDUCED if not name.startswith("lenet5")])
-def test_save_load_predict(name, tmp_path):
+def test_save_load_predict(name, tmp_path, memory_back):
     network = reduced(name)
     x = images(network, 2)
     network.save(tmp_path / "network.keras")

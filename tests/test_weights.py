@@ -55,6 +55,10 @@ def memory_back():
     yield
     keras.backend.clear_session()
     gc.collect()
+    if keras.backend.backend() == "jax":  # keeps every function that it has compiled
+        import jax
+
+        jax.clear_caches()
 
 
 # The five networks -------------------------------------------------------------------------------
