@@ -179,9 +179,10 @@ class Keeper(keras.callbacks.Callback):
         """Keras calls it after the test."""
         history, stop = self.history, self.ends[epoch]
         if self.not_finite is not None:
+            rate = self.recipe.warm_up_rate if self.warming else self.recipe.rate(self.not_finite)
             raise FloatingPointError(
-                f"the training loss is not finite at iteration {self.not_finite} (epoch {epoch + 1}, "
-                f"learning rate {self.recipe.rate(self.not_finite):g}); run stopped"
+                f"the training loss is not finite at iteration {self.not_finite} "
+                f"(epoch {epoch + 1}, learning rate {rate:g}); run stopped"
             )
         if not math.isfinite(logs["val_loss"]):
             raise FloatingPointError(f"the test loss is not finite after iteration {stop}; run stopped")
