@@ -271,6 +271,12 @@ HE2015_CIFAR_REDUCED = dataclasses.replace(
     image_size=16,
 )
 
+# The paper's own schedule, a sixteenth as long, on images and maps (``widths=(8, 16, 32)``) of half the
+# side and half the number: about a sixteenth of the arithmetic an image, and a 256th of it in all.
+HE2015_CIFAR_SIXTEENTH = dataclasses.replace(
+    HE2015_CIFAR.shortened(iterations=4_000), name="he2015-cifar-sixteenth", pad=2, image_size=16
+)
+
 # LeCun et al. 1998: 20 passes, pixels and loss as in the paper. Its optimiser, a stochastic diagonal
 # Levenberg-Marquardt method with batches of one image, is replaced by momentum. All rates for MNIST
 # were chosen by the error on the last 10,000 training images, held out, after a few passes.
@@ -304,6 +310,7 @@ RECIPES = {
         HE2015_CIFAR,
         HE2015_CIFAR_WARM_UP,
         HE2015_CIFAR_REDUCED,
+        HE2015_CIFAR_SIXTEENTH,
         LENET5_MNIST,
         LENET5_MODERN_MNIST,
         LENET5_DENSE_MNIST,

@@ -26,6 +26,7 @@ from cnnlib.layers import (
     Subsampling,
     ZeroChannels,
 )
+from cnnlib.normalization import BatchNormalization
 
 # Fields ------------------------------------------------------------------------------------------
 
@@ -388,8 +389,9 @@ def _(layer: RadialBasis, call):
 for _rule, _kinds in {
     pixelwise: (
         layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU, layers.Rescaling,
-        layers.BatchNormalization, layers.Normalization, layers.Add, layers.Subtract, layers.Multiply,
-        layers.Average, layers.Maximum, layers.Minimum, LocalResponseNormalization, ZeroChannels,
+        layers.BatchNormalization, BatchNormalization, layers.Normalization, layers.Add, layers.Subtract,
+        layers.Multiply, layers.Average, layers.Maximum, layers.Minimum, LocalResponseNormalization,
+        ZeroChannels,
     ),
     unchanged: (
         layers.InputLayer, layers.Identity, layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D,

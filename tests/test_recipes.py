@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from cnnlib import optimizer, recipes
-from cnnlib.recipes import HE2015_CIFAR, HE2015_CIFAR_REDUCED, HE2015_CIFAR_WARM_UP, Recipe
+from cnnlib.recipes import (
+    HE2015_CIFAR,
+    HE2015_CIFAR_REDUCED,
+    HE2015_CIFAR_SIXTEENTH,
+    HE2015_CIFAR_WARM_UP,
+    Recipe,
+)
 
 
 def test_he_2015_is_the_paper_s_recipe():
@@ -49,6 +55,13 @@ def test_the_warm_up_changes_nothing_else():
         if HE2015_CIFAR.as_dict()[key] != value
     }
     assert difference == {"name": "he2015-cifar-warm-up", "warm_up_rate": 0.01}
+
+
+def test_the_sixteenth_is_the_papers_schedule_at_a_sixteenth():
+    sixteenth = HE2015_CIFAR_SIXTEENTH
+    assert 16 * sixteenth.iterations == HE2015_CIFAR.iterations
+    assert tuple((16 * start, rate) for start, rate in sixteenth.drops) == HE2015_CIFAR.drops
+    assert 2 * sixteenth.image_size == 32 and 2 * sixteenth.pad == HE2015_CIFAR.pad
 
 
 def test_the_reduced_recipe_has_eight_passes_of_ten_thousand():

@@ -13,9 +13,6 @@ from functools import partial
 import keras
 from keras import layers
 
-# The one place that chooses the batch normalisation of all residual and plain networks.
-from keras.layers import BatchNormalization
-
 from cnnlib.layers import ZeroChannels
 from cnnlib.models.checks import (
     check_choice,
@@ -24,6 +21,7 @@ from cnnlib.models.checks import (
     check_lengths,
     each_its_own,
 )
+from cnnlib.normalization import BatchNormalization
 
 # Table 1: the block, and how often it stands in conv2_x, conv3_x, conv4_x, conv5_x.
 TABLE = {
