@@ -249,22 +249,49 @@ def test_a_record_that_is_older_than_a_field_counts_as_its_default(tmp_path):
     assert records.select(recipe=dataclasses.replace(RECIPE, loss_weights=(0.5,)), directory=tmp_path) == []
 
 
+DIFFERENT = [
+    ("lenet5", {}, "r", "mnist", 0),
+    ("lenet5", {}, "r", "mnist", 1),
+    ("lenet5", {}, "r", "digits (28x28)", 0),
+    ("lenet5", {}, "r-shortened-10", "mnist", 0),
+    ("lenet5", {"table": None}, "r", "mnist", 0),
+    ("lenet5", {"table": "null"}, "r", "mnist", 0),
+    ("lenet5", {"table": True}, "r", "mnist", 0),
+    ("lenet5", {"table": "true"}, "r", "mnist", 0),
+    ("lenet5", {"table": 1}, "r", "mnist", 0),
+    ("lenet5", {"table": "1"}, "r", "mnist", 0),
+    ("lenet5", {"table": "True"}, "r", "mnist", 0),
+    ("lenet5", {"table": "None"}, "r", "mnist", 0),
+    ("lenet5", {"pooling": "max"}, "r", "mnist", 0),
+    ("lenet5", {"pooling": "average"}, "r", "mnist", 0),
+    ("lenet5", {"pooling": "max", "activation": "relu"}, "r", "mnist", 0),
+    ("lenet5", {"kernel_initializer": "he_normal"}, "r", "mnist", 0),
+    ("lenet5", {"kernel_initializer": "he-normal"}, "r", "mnist", 0),
+    ("lenet5", {"slope": 0.1}, "r", "mnist", 0),
+    ("lenet5", {"slope": -0.1}, "r", "mnist", 0),
+    ("lenet5-modern", {}, "r", "mnist", 0),
+]
+
+
 def test_runs_that_differ_have_different_names():
-    names = {
-        records.file_name(*arguments)
-        for arguments in [
-            ("lenet5", {}, "r", "mnist", 0),
-            ("lenet5", {}, "r", "mnist", 1),
-            ("lenet5", {}, "r", "digits (28x28)", 0),
-            ("lenet5", {}, "r-shortened-10", "mnist", 0),
-            ("lenet5", {"table": None}, "r", "mnist", 0),
-            ("lenet5", {"pooling": "max"}, "r", "mnist", 0),
-            ("lenet5", {"pooling": "average"}, "r", "mnist", 0),
-            ("lenet5-modern", {}, "r", "mnist", 0),
-        ]
-    }
-    assert len(names) == 8
-    assert all(re.fullmatch(r"[A-Za-z0-9.=-]+\.json", name) for name in names)
+    names = {records.file_name(*arguments) for arguments in DIFFERENT}
+    assert len(names) == len(DIFFERENT)
+    assert all(re.fullmatch(r"[A-Za-z0-9_.=-]+\.json", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({}, "lenet5"),
+        ({"pooling": "max", "activation": "relu"}, "lenet5-activation=relu-pooling=max"),
+        ({"kernel_initializer": "he_normal"}, "lenet5-kernel_initializer=he_normal"),
+        ({"table": None}, "lenet5-table=null"),
+        ({"table": "null"}, "lenet5-table=-null"),
+        ({"widths": (8, 16, 32)}, "lenet5-widths=-8-16-32"),
+    ],
+)
+def test_options_are_legible_in_a_name(options, name):
+    assert records.file_name("lenet5", options, "r", "mnist", 3) == f"{name}--r--mnist--seed3.json"
 
 
 def test_the_folder_can_be_another_one(monkeypatch, tmp_path):

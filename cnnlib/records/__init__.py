@@ -20,6 +20,7 @@ from cnnlib.recipes import Recipe
 FORMAT = 1
 LISTS = ("iteration", "learning_rate", "train_loss", "train_error", "test_loss", "test_error", "seconds")
 FINAL = ("train_loss", "train_error", "test_loss", "test_error")
+JSON_WORDS = ("null", "true", "false", "NaN", "Infinity")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,10 +93,10 @@ def folder(directory=None):
 
 
 def file_name(network, options, recipe_name, data_name, seed):
-    """The file name of a run's record; runs that differ in any of these have different names."""
-    parts = [network, *(f"{key}={json.dumps(value)}" for key, value in sorted(options.items()))]
+    """The file name of a run's record: these, in plain characters, all others replaced by hyphens."""
+    parts = [network, *(f"{key}={_in_a_name(value)}" for key, value in sorted(options.items()))]
     words = ["-".join(parts), recipe_name, data_name, f"seed{seed}"]
-    return "--".join(re.sub(r"[^A-Za-z0-9.=]+", "-", word).strip("-") for word in words) + ".json"
+    return "--".join(re.sub(r"[^A-Za-z0-9_.=]+", "-", word).strip("-") for word in words) + ".json"
 
 
 def write(*, network, options, recipe, data, seed, history, directory=None):
@@ -210,6 +211,16 @@ def data_summary(data):
         "test_size": len(data.x_test),
         "image_shape": list(data.x_train.shape[1:]),
     }
+
+
+def _in_a_name(value):
+    """An option's value within a file name: a word as it is, anything else as JSON."""
+    # A word that JSON reads as something else keeps its quotes, and they become a hyphen: "null" is not
+    # None. So words, numbers, None and booleans all differ. Only what loses brackets or quotes can have
+    # another's name: lists of the same numbers, differently nested, or the text "1" and the number -1.
+    # No network takes both as values of one option.
+    word = isinstance(value, str) and re.fullmatch(r"[A-Za-z]\w*", value, re.ASCII)
+    return value if word and value not in JSON_WORDS else json.dumps(value)
 
 
 def _validated(fields, path):
