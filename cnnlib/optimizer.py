@@ -76,6 +76,7 @@ def optimizer(recipe):
         momentum=float(recipe.momentum),
         kernel_decay=recipe.weight_decay,
         warm_up_rate=recipe.warm_up_rate,
+        clipnorm=recipe.clip_norm,
     )
 
 

@@ -34,6 +34,8 @@ class Recipe:
             velocity (Caffe, Keras): v <- momentum v - rate g, w <- w + v.
         momentum: of the velocity.
         weight_decay: d in g <- g + d w, on kernels only, so that it passes through the momentum.
+        clip_norm: the largest norm that the gradient of one weight tensor may have, before the decay:
+            a longer one is shortened to it. None: no limit.
         pixels: how uint8 images become the network's float32 input. "unit": x / 255;
             "standardized": x / 255 minus the training set's mean of each channel, divided by its
             deviation; "per-pixel-mean": x / 255 minus the training set's mean image;
@@ -70,6 +72,7 @@ class Recipe:
     optimizer: str = "sgd"
     momentum: float = 0.9
     weight_decay: float = 0.0
+    clip_norm: float | None = None
     pixels: str = "unit"
     augmentation: str = "none"
     pad: int = 4
@@ -102,6 +105,8 @@ class Recipe:
         self._check_number("warm_up_until", self.warm_up_until, above=0, most=100)
         self._check_number("momentum", self.momentum, least=0, below=1)
         self._check_number("weight_decay", self.weight_decay, least=0)
+        if self.clip_norm is not None:
+            self._check_number("clip_norm", self.clip_norm, above=0)
         self._check_number("label_smoothing", self.label_smoothing, least=0, below=1)
         self._check_number("batch_norm_momentum", self.batch_norm_momentum, least=0, below=1)
         self._check_number("batch_norm_epsilon", self.batch_norm_epsilon, above=0)

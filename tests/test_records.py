@@ -244,7 +244,7 @@ def test_select_and_summary(tmp_path):
 
 def test_a_record_that_is_older_than_a_field_counts_as_its_default(tmp_path):
     path = damaged(write(tmp_path), lambda fields: fields["recipe"].pop("loss_weights"))
-    assert "loss_weights" not in records.read(path).recipe
+    assert records.read(path).recipe["loss_weights"] == [1.0]
     assert len(records.select(recipe=RECIPE, directory=tmp_path)) == 1
     assert records.select(recipe=dataclasses.replace(RECIPE, loss_weights=(0.5,)), directory=tmp_path) == []
 

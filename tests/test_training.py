@@ -108,10 +108,12 @@ def test_decay_is_the_l2_regulariser_of_half_its_size():
     np.testing.assert_allclose([float(s) for s in slope], 1e-4 * np.asarray(w), rtol=1e-2)
 
 
-def test_whole_training_is_the_one_by_hand(images):
+@pytest.mark.parametrize("clip_norm", [None, 0.2])
+def test_whole_training_is_the_one_by_hand(images, clip_norm):
     """Softmax regression over one and a half epochs, fit and callbacks and inputs included."""
     recipe = dataclasses.replace(
         PLAIN,
+        clip_norm=clip_norm,
         iterations=20,
         drops=((8, 0.01),),
         weight_decay=0.05,
@@ -126,7 +128,13 @@ def test_whole_training_is_the_one_by_hand(images):
     history = training.train(model, images, recipe, seed=4)
 
     batches = inputs.TrainingBatches(recipe, images, inputs.pixel_mapping(recipe, images), 4, 0, 20)
-    velocity, losses, errors = [0, 0], [], []
+    velocity, losses, errors, clipped = [0, 0], [], [], set()
+
+    def shortened(gradient):
+        norm = np.linalg.norm(gradient)
+        clipped.add(norm > (clip_norm or np.inf))
+        return gradient * min(1, (clip_norm or np.inf) / norm)
+
     for i in range(20):
         x, labels = batches[i]
         x = x.reshape(16, -1).astype("float64")
@@ -137,11 +145,12 @@ def test_whole_training_is_the_one_by_hand(images):
         errors.append(100 * (scores.argmax(axis=1) != labels).mean())
         slope = (p - target) / 16
         rate = 0.05 if i < 8 else 0.01
-        velocity[0] = 0.9 * velocity[0] - rate * (x.T @ slope + 0.05 * kernel)
-        velocity[1] = 0.9 * velocity[1] - rate * slope.sum(axis=0)
+        velocity[0] = 0.9 * velocity[0] - rate * (shortened(x.T @ slope) + 0.05 * kernel)
+        velocity[1] = 0.9 * velocity[1] - rate * shortened(slope.sum(axis=0))
         kernel, bias = kernel + velocity[0], bias + velocity[1]
     for ours, value in zip(plain_weights(model), (kernel, bias)):
         np.testing.assert_allclose(ours, value, rtol=1e-4, atol=1e-5)
+    assert clipped == ({False} if clip_norm is None else {True, False})
 
     assert history.iteration == [13, 20]
     assert history.learning_rate == [0.01, 0.01]

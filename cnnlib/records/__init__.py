@@ -31,7 +31,7 @@ class Record:
         format: version of this layout, 1.
         network: a name of ``cnnlib.models.build``; ``options`` are its options, without the
             input shape and number of classes that follow from the data.
-        recipe: the fields of the ``cnnlib.recipes.Recipe``.
+        recipe: the fields of the ``cnnlib.recipes.Recipe``; one younger than the file has its default.
         data: name, checksum, train_size, test_size and image_shape of the data set.
         seed: of weights, order and augmentation.
         backend: of Keras, and ``versions`` of what computed.
@@ -265,7 +265,12 @@ def _validated(fields, path):
     for name in FINAL:
         if fields["final"][name] != history[name][-1]:
             raise wrong(f"final {name} is not the last epoch's")
-    return Record(**fields)
+    # A field that is younger than the record has its default, so that old and new runs compare.
+    try:
+        recipe = Recipe.from_dict(fields["recipe"]).as_dict()
+    except (TypeError, ValueError) as reason:
+        raise wrong(str(reason)) from reason
+    return Record(**{**fields, "recipe": recipe})
 
 
 def plain_options(options):
