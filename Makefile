@@ -13,7 +13,7 @@ READY_JAX = $(VENV)/.ready-jax
 # What is tested on the second backend as well. Not the account of keras.applications: it reads the same
 # graphs on either backend, and building them takes JAX minutes.
 JAX_TESTS = tests/test_layers.py tests/test_lenet5.py tests/test_models.py tests/test_normalization.py \
-	tests/test_account.py tests/test_account_properties.py tests/test_training.py
+	tests/test_account.py tests/test_account_properties.py tests/test_training.py tests/test_surface.py
 NOT_ON_JAX = --deselect tests/test_account.py::test_keras_applications
 
 export KERAS_BACKEND ?= tensorflow

@@ -203,9 +203,10 @@ class GroupedConv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable("cnnlib")
 class ZeroChannels(keras.layers.Layer):
-    """Appends maps of zeros until there are ``channels`` (He et al. 2015, shortcut option A).
+    """Appends maps of zeros until there are ``channels``: shortcut option A.
 
-    Images (batch, height, width, maps) become (batch, height, width, channels). No parameters.
+    He et al. 2015. Images (batch, height, width, maps) become (batch, height, width,
+    channels). No parameters.
 
     Raises:
         ValueError: the input has more than ``channels`` maps.
@@ -218,7 +219,8 @@ class ZeroChannels(keras.layers.Layer):
     def build(self, input_shape):
         if input_shape[-1] > self.channels:
             raise ValueError(
-                f"{self.name}: expected at most {self.channels} maps, but the input has {input_shape[-1]}"
+                f"{self.name}: expected at most {self.channels} maps, "
+                f"but the input has {input_shape[-1]}"
             )
 
     def call(self, x):

@@ -67,10 +67,11 @@ def cifar_resnet(
     classifier_activation=None,
     name="cifar-resnet",
 ):
-    """A network of He et al. 2015, section 4.2: images (batch, 32, 32, 3) to class scores (batch, 10).
+    """A network of section 4.2: images (batch, 32, 32, 3) to class scores (batch, 10).
 
-    ``depth`` counts the layers with weights, ``widths`` are the stages' maps. ``shortcut=None`` gives
-    the plain network. An option that cannot be met raises a ValueError or TypeError that names it.
+    ``depth`` counts the layers with weights, ``widths`` are the stages' maps.
+    ``shortcut=None`` gives the plain network. An option that cannot be met raises a
+    ValueError or TypeError that names it.
     """
     blocks = [(check_depth(depth) - 2) // 6] * 3
     check_lengths(stages=blocks, widths=widths)
@@ -87,7 +88,8 @@ def cifar_resnet(
 
     image = keras.Input(input_shape, name="image")  # 32x32x3
     x = options["convolve"](image, widths[0], 3, name="conv1")  # 32x32x16
-    x = stages(x, blocks, widths, first=1, kind="basic", **options)  # 32x32x16, 16x16x32, 8x8x64
+    # 32x32x16, 16x16x32, 8x8x64
+    x = stages(x, blocks, widths, first=1, kind="basic", **options)
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)  # 64
     x = layers.Dense(
         check_classes(classes),

@@ -49,14 +49,18 @@ HE_NORMAL = {
 }
 
 
-def convolution(x, maps, side, stride=1, *, relu=True, gamma="ones", kernel_initializer, normalization, name):
+def convolution(
+    x, maps, side, stride=1, *, relu=True, gamma="ones", kernel_initializer, normalization, name
+):  # fmt: skip
     """Convolution, batch normalisation and, unless ``relu=False``, ReLU.
 
-    Batch normalisation subtracts any bias, so only without it (``normalization=None``) there is one.
+    Batch normalisation subtracts any bias: only without it (``normalization=None``)
+    there is one.
     """
     padding = "same"
     if stride > 1 and side > 1:
-        # On even maps "same" would pad at the right and bottom only. The original pads both sides.
+        # On even maps "same" would pad at the right and bottom only. The original
+        # pads both sides.
         x = layers.ZeroPadding2D(side // 2, name=f"{name}_pad")(x)
         padding = "valid"
     x = layers.Conv2D(
@@ -69,7 +73,8 @@ def convolution(x, maps, side, stride=1, *, relu=True, gamma="ones", kernel_init
         name=name,
     )(x)
     if normalization is not None:
-        x = BatchNormalization(**normalization, gamma_initializer=gamma, name=f"{name}_norm")(x)
+        settings = {**normalization, "gamma_initializer": gamma}
+        x = BatchNormalization(**settings, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
@@ -84,26 +89,30 @@ def bottleneck(x, maps, stride, convolve, gamma, stride_on, name):
     first, second = (stride, 1) if stride_on == "1x1" else (1, stride)
     x = convolve(x, maps, 1, first, name=f"{name}_conv1")
     x = convolve(x, maps, 3, second, name=f"{name}_conv2")
-    return convolve(x, EXPANSION * maps, 1, relu=False, gamma=gamma, name=f"{name}_conv3")
+    maps = EXPANSION * maps
+    return convolve(x, maps, 1, relu=False, gamma=gamma, name=f"{name}_conv3")
 
 
 BRANCHES = {"basic": basic, "bottleneck": bottleneck}
 
 
 def shortcut_of(x, maps, stride, option, convolve, name):
-    """The input of a block, brought to the shape of its output by option A, B or C of section 4.1."""
+    """A block's input in the shape of its output, by option A, B or C of section 4.1."""
     changes = stride > 1 or x.shape[-1] != maps
     if option == "C" or (option == "B" and changes):
         return convolve(x, maps, 1, stride, relu=False, name=f"{name}_shortcut")
     if stride > 1:
-        x = layers.MaxPooling2D(1, stride, name=f"{name}_subsample")(x)  # every second row and column
+        # Every second row and column.
+        x = layers.MaxPooling2D(1, stride, name=f"{name}_subsample")(x)
     if x.shape[-1] != maps:
         x = ZeroChannels(maps, name=f"{name}_zeros")(x)
     return x
 
 
-def block(x, maps, stride, *, kind, shortcut, stride_on, addition, gamma, convolve, name):
-    """One residual block, or one plain block with ``shortcut=None``; its output is that of layer ``name``."""
+def block(
+    x, maps, stride, *, kind, shortcut, stride_on, addition, gamma, convolve, name
+):  # fmt: skip
+    """A residual block, or with ``shortcut=None`` a plain one; its last layer is ``name``."""
     y = BRANCHES[kind](x, maps, stride, convolve, gamma, stride_on, name)
     if shortcut is None:
         return layers.ReLU(name=name)(y)
@@ -116,7 +125,7 @@ def block(x, maps, stride, *, kind, shortcut, stride_on, addition, gamma, convol
 
 
 def stages(x, blocks, widths, first, **options):
-    """All stages, numbered from ``first``; the first block of every stage but the first halves the maps."""
+    """All stages, numbered from ``first``; every stage but this one starts at half the side."""
     for stage, (count, maps) in enumerate(zip(blocks, widths), start=first):
         for number in range(1, count + 1):
             stride = 2 if stage > first and number == 1 else 1
@@ -125,9 +134,10 @@ def stages(x, blocks, widths, first, **options):
 
 
 def block_options(
-    shortcut, stride_on, addition, normalization, batch_normalization, zero_last_gamma, kernel_initializer
-):
-    """The options that ``stages`` hands to every block, checked, and the convolution that they use."""
+    shortcut, stride_on, addition, normalization, batch_normalization, zero_last_gamma,
+    kernel_initializer,
+):  # fmt: skip
+    """The options that ``stages`` hands to every block, checked, and its convolution."""
     check_choice("shortcut", shortcut, (None, "A", "B", "C"))
     check_choice("stride_on", stride_on, ("1x1", "3x3"))
     check_choice("addition", addition, ("before-activation", "after-activation"))
@@ -135,11 +145,14 @@ def block_options(
     for key in batch_normalization:
         check_choice("batch_normalization", key, tuple(BATCH_NORMALIZATION))
     if zero_last_gamma and not normalization:
-        raise ValueError("zero_last_gamma: without batch normalisation there is no gamma to start at zero")
+        raise ValueError(
+            "zero_last_gamma: without batch normalisation there is no gamma to start at zero"
+        )
+    settings = {**BATCH_NORMALIZATION, **batch_normalization}
     convolve = partial(
         convolution,
         kernel_initializer=each_its_own(kernel_initializer),
-        normalization={**BATCH_NORMALIZATION, **batch_normalization} if normalization else None,
+        normalization=settings if normalization else None,
     )
     return {
         "shortcut": shortcut,
