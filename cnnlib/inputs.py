@@ -117,29 +117,36 @@ class TrainingBatches(keras.utils.PyDataset):
         return x, self.data.y_train[order].astype("int32")
 
 
-class TestBatches(keras.utils.PyDataset):
+class Batches(keras.utils.PyDataset):
+    """Images as they are, each once, in the order of ``indices`` (None: their own)."""
+
+    def __init__(self, images, labels, mapping, batch_size, indices=None):
+        super().__init__()
+        self.images, self.labels, self.mapping, self.batch_size = images, labels, mapping, batch_size
+        self.indices = np.arange(len(images)) if indices is None else indices
+
+    @property
+    def num_batches(self):
+        """How many batches hold all images."""
+        return -(-len(self.indices) // self.batch_size)
+
+    def __getitem__(self, number):
+        """Batch ``number``: inputs float32 and labels int32."""
+        here = self.indices[number * self.batch_size : (number + 1) * self.batch_size]
+        return self.mapping(self.images[here]), self.labels[here].astype("int32")
+
+
+class TestBatches(Batches):
     """The test images in their order, each once, as they are."""
 
     # So that pytest does not take it for a test.
     __test__ = False
 
     def __init__(self, data, mapping, batch_size=256):
-        super().__init__()
-        self.data, self.mapping = data, mapping
         size = len(data.x_test)
         # Batches of one size spare the compiled step a second shape; take a divisor where one is near.
         divisors = [n for n in range(batch_size, batch_size // 4, -1) if size % n == 0]
-        self.batch_size = divisors[0] if divisors else batch_size
-
-    @property
-    def num_batches(self):
-        """How many batches hold all test images."""
-        return -(-len(self.data.x_test) // self.batch_size)
-
-    def __getitem__(self, number):
-        """Batch ``number``: inputs float32 and labels int32."""
-        here = slice(number * self.batch_size, (number + 1) * self.batch_size)
-        return self.mapping(self.data.x_test[here]), self.data.y_test[here].astype("int32")
+        super().__init__(data.x_test, data.y_test, mapping, divisors[0] if divisors else batch_size)
 
 
 def check(model, data, recipe, seed):

@@ -11,6 +11,7 @@ import sys
 import time
 
 import keras
+import numpy as np
 
 from cnnlib import checkpoints, inputs, optimizer, provenance, records
 
@@ -34,6 +35,7 @@ class History:
         provenance: on what the run was started: see ``cnnlib.provenance.describe``.
         peak_memory: of the process or processes, in bytes.
         warm_up_end: iterations after which the warm-up ended; None without one.
+        final: of the trained network, measured after the last step: see ``measure``.
     """
 
     iteration: list = dataclasses.field(default_factory=list)
@@ -46,6 +48,7 @@ class History:
     provenance: dict = dataclasses.field(default_factory=dict)
     peak_memory: int = 0
     warm_up_end: int | None = None
+    final: dict = dataclasses.field(default_factory=dict)
 
     def lists(self):
         """The lists by name."""
@@ -118,7 +121,50 @@ def train(model, data, recipe, *, seed=0, directory=None, verbose="auto", checkp
                 *([WarmUp(keeper)] if keeper.warming else []),
             ],
         )
+    if not keeper.history.final:
+        keeper.history.final = measure(trained, data, recipe)
+        keeper.save()
     return keeper.history
+
+
+def measure(model, data, recipe):
+    """Losses and errors (percent) of a trained network, on whole images, without augmentation.
+
+    A pass's running error mixes as many networks as the pass has steps. Here one network sees all images.
+
+    Args:
+        model: compiled by ``compile_model``.
+        data: a ``cnnlib.data.Dataset``.
+        recipe: the ``cnnlib.recipes.Recipe`` that it was trained with.
+
+    Returns:
+        A dict: train_loss and train_error, on the training images that the recipe uses, in inference mode;
+        train_error_batch_statistics, the same normalised by each batch's own mean and variance as in
+        training (dropout included), None for a network without batch normalisation; test_loss, test_error.
+    """
+    mapping = inputs.pixel_mapping(recipe, data)
+    # Shuffled, because a batch's own statistics should be those of all classes.
+    indices = np.random.default_rng(0).permutation(inputs.chosen(recipe, len(data.x_train)))
+    train = inputs.Batches(data.x_train, data.y_train, mapping, recipe.batch_size, indices)
+    on_train = model.evaluate(train, verbose=0, return_dict=True)
+    on_test = model.evaluate(inputs.TestBatches(data, mapping), verbose=0, return_dict=True)
+    by_batch = None
+    if any(isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers()):
+        trainable = [variable.value for variable in model.trainable_variables]
+        others = [variable.value for variable in model.non_trainable_variables]
+        metric = optimizer.error(recipe)
+        for images, labels in (train[i] for i in range(train.num_batches)):
+            # Stateless: the moving statistics stay those of training.
+            outputs, _ = model.stateless_call(trainable, others, images, training=True)
+            metric.update_state(labels, outputs)
+        by_batch = float(metric.result())
+    return {
+        "train_loss": on_train["loss"],
+        "train_error": on_train["error"],
+        "train_error_batch_statistics": by_batch,
+        "test_loss": on_test["loss"],
+        "test_error": on_test["error"],
+    }
 
 
 def one_output(model):
@@ -147,7 +193,7 @@ class Keeper(keras.callbacks.Callback):
         super().__init__()
         self.step, self.recipe, self.ends, self.verbose = step, recipe, ends, verbose
         self.history = History(provenance=provenance.describe())
-        self.directory = None
+        self.directory, self.seconds, self.saved = None, 0.0, 0.0
         self.not_finite = None
 
     def keep_in(self, directory, identity, variables, seconds):
@@ -164,6 +210,12 @@ class Keeper(keras.callbacks.Callback):
                 done, epochs = len(self.history.iteration), len(self.ends)
                 text = "finished before" if done == epochs else f"going on after epoch {done}/{epochs}"
                 print(text, flush=True)
+
+    def save(self):
+        """Write a checkpoint, if this run keeps any."""
+        if self.directory:
+            checkpoints.save(self.directory, self.identity, self.variables, vars(self.history))
+            self.saved = time.monotonic()
 
     @property
     def warming(self):
@@ -194,9 +246,8 @@ class Keeper(keras.callbacks.Callback):
         history.test_error.append(logs["val_error"])
         history.seconds.append(time.perf_counter() - self.begun)
         history.peak_memory = max(history.peak_memory, provenance.peak_memory())
-        if self.directory and (stop == self.ends[-1] or time.monotonic() - self.saved >= self.seconds):
-            checkpoints.save(self.directory, self.identity, self.variables, vars(history))
-            self.saved = time.monotonic()
+        if stop == self.ends[-1] or time.monotonic() - self.saved >= self.seconds:
+            self.save()
         if self.verbose == 2:
             print(history.line(len(self.ends)), flush=True)
 

@@ -43,7 +43,8 @@ class Record:
         peak_memory_mb: largest resident size of the process, in 2^20 bytes; a process that trained
             something else before may owe it to that.
         warm_up_end: iterations after which the warm-up ended, or None.
-        final: loss and error of the last epoch, training and test.
+        final: losses and errors of the trained network, see ``cnnlib.training.measure``; of a run that was
+            recorded before these were measured, those of the last epoch.
         history: lists with one entry an epoch; see ``cnnlib.training.History``.
     """
 
@@ -67,7 +68,7 @@ class Record:
     @property
     def test_error(self):
         """Percent of the test images that are wrong after the last epoch."""
-        return self.final["test_error"]
+        return self.history["test_error"][-1]
 
     @property
     def provenance(self):
@@ -84,7 +85,7 @@ class Record:
     @property
     def train_error(self):
         """Percent of the last epoch's training images that were wrong when they were seen."""
-        return self.final["train_error"]
+        return self.history["train_error"][-1]
 
 
 def folder(directory=None):
@@ -119,7 +120,7 @@ def write(*, network, options, recipe, data, seed, history, directory=None):
         "seconds": sum(history.seconds),
         "peak_memory_mb": history.peak_memory / 2**20,
         "warm_up_end": history.warm_up_end,
-        "final": {name: getattr(history, name)[-1] for name in FINAL},
+        "final": history.final,
         "history": history.lists(),
     }
     # The recipe's numbers are what was asked for and stay as they are; measured ones are rounded.
@@ -197,7 +198,7 @@ def summary(chosen, quantity="test_error"):
             raise ValueError(f"summary: the records differ in {field}, not only in their seed")
     if len({r.seed for r in chosen}) != len(chosen):
         raise ValueError(f"summary: a seed stands twice in {sorted(r.seed for r in chosen)}")
-    values = [r.final[quantity] for r in chosen]
+    values = [r.history[quantity][-1] for r in chosen]
     deviation = statistics.stdev(values) if len(values) > 1 else None
     return Summary(len(values), statistics.fmean(values), deviation)
 
@@ -262,9 +263,6 @@ def _validated(fields, path):
             raise wrong(f"{name} must be finite numbers, got {value!r}")
     if not history["iteration"] or history["iteration"][-1] != fields["recipe"]["iterations"]:
         raise wrong("the history does not end where the recipe ends")
-    for name in FINAL:
-        if fields["final"][name] != history[name][-1]:
-            raise wrong(f"final {name} is not the last epoch's")
     # A field that is younger than the record has its default, so that old and new runs compare.
     try:
         recipe = Recipe.from_dict(fields["recipe"]).as_dict()
