@@ -53,7 +53,7 @@ def recipe(batch):
 
 def stream(batch):
     """A function from a number of steps to so many of the library's batches."""
-    from cnnlib import inputs
+    from cnnlib.training import inputs
 
     data, used = images(), recipe(batch)
     mapping = inputs.pixel_mapping(used, data)

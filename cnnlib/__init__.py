@@ -8,8 +8,11 @@
 
 __version__ = "0.1.0"
 
-from cnnlib import data, inputs, models, plots, recipes, records, training
+from cnnlib import accounting, data, layers, models, plots, provenance, recipes, records, surface, training
 from cnnlib.accounting import account
 from cnnlib.training import run, train
 
-__all__ = ["account", "data", "inputs", "models", "plots", "recipes", "records", "run", "train", "training"]
+__all__ = [
+    "account", "accounting", "data", "layers", "models", "plots", "provenance", "recipes", "records", "run",
+    "surface", "train", "training",
+]  # fmt: skip

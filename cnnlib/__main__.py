@@ -116,8 +116,9 @@ def account(options):
 
 def train(options):
     """Train one run a seed, one after another; skip those that are finished."""
-    from cnnlib import checkpoints, models, recipes, records, training
     from cnnlib import data as data_sets
+    from cnnlib import models, recipes, records, training
+    from cnnlib.training import checkpoints
 
     recipe = recipes.get(options.recipe)
     if options.iterations is not None:

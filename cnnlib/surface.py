@@ -10,7 +10,7 @@ import math
 import keras
 import numpy as np
 
-from cnnlib.optimizer import is_kernel
+from cnnlib.training.optimizer import is_kernel
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from cnnlib import checkpoints, recipes, training
+from cnnlib import recipes, training
+from cnnlib.training import checkpoints
 
 RECIPE = recipes.Recipe(
     name="tiny",
@@ -103,13 +104,13 @@ def arrange_death(kill):
 
         os_replace, checkpoints.os.replace = os.replace, replace
     elif kill != "never":
-        begin = training.Keeper.on_train_begin
+        begin = runs.Keeper.on_train_begin
 
         def on_train_begin(self, logs=None):
             begin(self, logs)
             threading.Timer(float(kill), die).start()
 
-        training.Keeper.on_train_begin = on_train_begin
+        runs.Keeper.on_train_begin = on_train_begin
 
 
 def live(directory, kill):

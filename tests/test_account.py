@@ -11,7 +11,7 @@ from keras import layers, ops
 
 import cnnlib
 from cnnlib.accounting import account
-from cnnlib.rules import Cost, pool_over, rule
+from cnnlib.accounting.rules import Cost, pool_over, rule
 
 
 def network(*chain, shape=(32, 32, 3)):

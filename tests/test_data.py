@@ -27,7 +27,8 @@ import urllib3
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from cnnlib import _archives, _download, data
+from cnnlib import data
+from cnnlib.data import archives, download
 
 REAL = os.environ.get("CNNLIB_DATA")
 PACKAGE = Path(data.__file__).parent
@@ -46,7 +47,7 @@ def cache(tmp_path, monkeypatch):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("CNNLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,mirror.invalid")
-    monkeypatch.setattr(_download, "TIMEOUT", (2.0, 9.0))
+    monkeypatch.setattr(download, "TIMEOUT", (2.0, 9.0))
     return tmp_path / "cache"
 
 
@@ -543,7 +544,7 @@ def test_download_once(serve, host, cache, name, capfd):
 )
 def test_a_host_that_fails(serve, host, cache, monkeypatch, way, reason):
     if way in ("stall", "silent"):
-        monkeypatch.setattr(_download, "TIMEOUT", (2.0, 0.8))
+        monkeypatch.setattr(download, "TIMEOUT", (2.0, 0.8))
     serve("mnist", way)
     start = time.monotonic()
     with pytest.raises(data.DataUnavailable, match=reason) as caught:
@@ -704,16 +705,17 @@ import pickle, sys, time, types
 package = types.ModuleType("cnnlib")
 package.__path__ = [sys.argv[1]]
 sys.modules["cnnlib"] = package
-from cnnlib import _archives, data
+from cnnlib import data
+from cnnlib.data import archives, download
 name, data.SOURCES[name], stage = pickle.load(open(sys.argv[2], "rb"))
 if stage == "converting":
-    batches = _archives._batches
+    batches = archives._batches
     def slow(*arguments):
         for batch in batches(*arguments):
             yield batch
             print("converting", flush=True)
             time.sleep(30)
-    _archives._batches = slow
+    archives._batches = slow
 print("started", flush=True)
 print(data.load(name).checksum, flush=True)
 """
@@ -786,7 +788,7 @@ def test_two_processes_at_once(serve, host, cache, tmp_path, name):
 
 def test_two_processes_at_once_where_files_cannot_be_locked(serve, host, cache, monkeypatch):
     arrays = serve("mnist", "wait")
-    monkeypatch.setattr(_download, "fcntl", None)
+    monkeypatch.setattr(download, "fcntl", None)
     loaded = []
     threads = [threading.Thread(target=lambda: loaded.append(data.load("mnist"))) for _ in range(2)]
     for thread in threads:
@@ -1005,7 +1007,7 @@ def test_squares_are_antialiased():
     stripes[:, ::2] = 255
     file = io.BytesIO()
     Image.fromarray(stripes).save(file, "PNG")
-    small = _archives.square(file.getvalue(), 80)
+    small = archives.square(file.getvalue(), 80)
     assert abs(small[:, 4:-4].astype(int) - 127).max() <= 2  # grey, not a choice of black and white stripes
 
 
@@ -1083,7 +1085,7 @@ def test_squares_as_they_were_written_are_not_even_read(serve, cache, monkeypatc
     def no_time(array):
         raise AssertionError("a gigabyte was summed")
 
-    monkeypatch.setattr(_archives, "sha256", no_time)
+    monkeypatch.setattr(archives, "sha256", no_time)
     assert data.load("imagenette", size=32).source == "cache"
 
 
@@ -1154,12 +1156,12 @@ print(1024 * (kilobytes("VmHWM") - before))  # not ru_maxrss, which starts from 
 @real("imagenette2-160")
 def test_the_real_photographs(monkeypatch):
     source = data.SOURCES["imagenette"]
-    files = _archives.read_folder(Path(REAL) / "imagenette2-160", source)  # raises if one bit is wrong
+    files = archives.read_folder(Path(REAL) / "imagenette2-160", source)  # raises if one bit is wrong
     paths = list(files)
     assert len(paths) == 13394 and sum(path.startswith("train/") for path in paths) == 9469
     assert {path.split("/")[1] for path in paths} == set(source.wnids)
     for path in paths[::400]:
         photograph = np.asarray(Image.open(io.BytesIO(files[path])).convert("RGB"))
-        square = _archives.square(files[path], 160)
+        square = archives.square(files[path], 160)
         top, left = (photograph.shape[0] - 160) // 2, (photograph.shape[1] - 160) // 2
         np.testing.assert_array_equal(square, photograph[top : top + 160, left : left + 160])

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 import cnnlib
 from cnnlib.accounting import account
-from cnnlib.diagram import FILLS, LEGEND, architecture, units
+from cnnlib.plots.diagram import FILLS, LEGEND, architecture, units
 
 NETWORKS = ["lenet5", "alexnet", "nin", "googlenet-aux", "cifar-resnet-56", "resnet-50"]
 

@@ -240,6 +240,7 @@ SMALL = {
     "LocalResponseNormalization": ({"k": 1.0, "n": 3, "alpha": 0.1, "beta": 0.5}, (4, 4, 6)),
     "GroupedConv2D": ({"filters": 4, "kernel_size": 3, "groups": 2}, (4, 4, 6)),
     "ZeroChannels": ({"channels": 9}, (4, 4, 6)),
+    "FusedBatchNormalization": ({"momentum": 0.5, "epsilon": 1e-4}, (4, 4, 6)),
 }
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from cnnlib import optimizer, recipes
+from cnnlib import recipes
 from cnnlib.recipes import (
     HE2015_CIFAR,
     HE2015_CIFAR_REDUCED,
@@ -15,6 +15,7 @@ from cnnlib.recipes import (
     HE2015_CIFAR_WARM_UP,
     Recipe,
 )
+from cnnlib.training import optimizer
 
 
 def test_he_2015_is_the_paper_s_recipe():
@@ -196,6 +197,6 @@ def test_wrong_kinds_are_named(change, message):
 
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(
-        ValueError, match="unknown recipe 'he2016'; known: he2015-cifar, he2015-cifar-reduced"
+        ValueError, match="unknown recipe 'he2016'; known: he2015-cifar, he2015-cifar-fit"
     ):
         recipes.get("he2016")

@@ -13,9 +13,10 @@ import pytest
 from keras import layers
 
 from cnnlib import __main__ as command_line
-from cnnlib import checkpoints, recipes, records, surface, training
-from cnnlib.optimizer import is_kernel
+from cnnlib import recipes, records, surface, training
 from cnnlib.records import surfaces
+from cnnlib.training import checkpoints
+from cnnlib.training.optimizer import is_kernel
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
 
@@ -369,7 +370,8 @@ def test_the_tool_records_the_surface_of_a_finished_run(elsewhere, capsys):
     assert found.origin["images"] == "first 40 training images"
 
     # The centre is the trained network, not one that was only built.
-    from cnnlib import data, inputs
+    from cnnlib import data
+    from cnnlib.training import inputs
 
     digits = data.load("digits")
     recipe = recipes.get("lenet5-modern-mnist").shortened(iterations=3)

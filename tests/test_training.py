@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from cnnlib import checkpoints, inputs, optimizer, training
+from cnnlib import files, training
 from cnnlib.recipes import HE2015_CIFAR, Recipe
+from cnnlib.training import checkpoints, inputs, losses, optimizer, runs
 
 HERE = pathlib.Path(__file__).parent
 PLAIN = Recipe(name="plain", batch_size=16, iterations=26, learning_rate=0.05)
@@ -201,7 +202,7 @@ def test_the_loss_from_scores(smoothing):
     labels = np.array([2, 0])
     targets = (1 - smoothing) * np.eye(3)[labels] + smoothing / 3
     expected = keras.losses.CategoricalCrossentropy(from_logits=True, reduction=None)(targets, scores)
-    found = optimizer.loss(recipe)(labels, keras.ops.convert_to_tensor(scores))
+    found = losses.loss(recipe)(labels, keras.ops.convert_to_tensor(scores))
     np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-5)
 
 
@@ -210,11 +211,11 @@ def test_heads_are_weighted_and_the_first_one_predicts(images):
     recipe = dataclasses.replace(PLAIN, loss_weights=(1.0, 0.3), iterations=13)
     heads = np.array([[[2.0, -1.0, 0.5], [0.0, 3.0, 1.0]], [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]], "float32")
     labels = np.array([2, 0])
-    first, second = (optimizer.loss(PLAIN)(labels, keras.ops.convert_to_tensor(heads[:, i])) for i in (0, 1))
-    found = optimizer.loss(recipe)(labels, keras.ops.convert_to_tensor(heads))
+    first, second = (losses.loss(PLAIN)(labels, keras.ops.convert_to_tensor(heads[:, i])) for i in (0, 1))
+    found = losses.loss(recipe)(labels, keras.ops.convert_to_tensor(heads))
     expected = keras.ops.convert_to_numpy(first) + 0.3 * keras.ops.convert_to_numpy(second)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(found), expected, rtol=1e-6)
-    metric = optimizer.error(recipe)
+    metric = losses.error(recipe)
     metric.update_state(labels, heads)
     assert float(metric.result()) == 50.0
 
@@ -231,7 +232,7 @@ def test_heads_are_weighted_and_the_first_one_predicts(images):
 def test_distances_are_predicted_by_the_smallest():
     outputs = np.array([[3.0, 1.0, 2.0], [0.5, 0.1, 0.9]], "float32")
     for loss, wrong in (("softmax-cross-entropy", 50.0), ("lecun1998-map", 100.0)):
-        error = optimizer.error(dataclasses.replace(PLAIN, loss=loss))
+        error = losses.error(dataclasses.replace(PLAIN, loss=loss))
         error.update_state(np.array([0, 0]), outputs)
         assert float(error.result()) == wrong
 
@@ -473,7 +474,7 @@ def test_a_checkpoint_of_another_run_is_refused_by_name(images, tmp_path, monkey
     options = dict(change.get("model", {}))
     name = options.pop("name", None)
     if "versions" in change:
-        monkeypatch.setattr(training.provenance, "backend_versions", lambda: change["versions"])
+        monkeypatch.setattr(runs.provenance, "backend_versions", lambda: change["versions"])
     model = killable.network(**options)
     if name:
         model = keras.Model(model.input, model.output, name=name)
@@ -488,18 +489,18 @@ def test_code_that_changed_on_the_way_is_told(images, tmp_path, monkeypatch):
     recipe = dataclasses.replace(PLAIN, iterations=39)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training.Keeper, "on_epoch_begin", stop_at(1))
-        patch.setattr(training.provenance, "code_version", lambda: {"commit": "a", "clean": True})
+        patch.setattr(runs.Keeper, "on_epoch_begin", stop_at(1))
+        patch.setattr(runs.provenance, "code_version", lambda: {"commit": "a", "clean": True})
         with pytest.raises(KeyboardInterrupt):
             training.train(killable.network(), images, recipe, directory=tmp_path, checkpoint_seconds=0)
-    monkeypatch.setattr(training.provenance, "code_version", lambda: {"commit": "b", "clean": True})
+    monkeypatch.setattr(runs.provenance, "code_version", lambda: {"commit": "b", "clean": True})
     history = training.train(killable.network(), images, recipe, directory=tmp_path)
     resumed = {"commit": "b", "clean": True}
     assert history.provenance["code"] == {"commit": "a", "clean": True, "resumed_with": resumed}
 
 
 def stop_at(stop):
-    begin = training.Keeper.on_epoch_begin
+    begin = runs.Keeper.on_epoch_begin
 
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == stop:
@@ -517,7 +518,7 @@ def test_a_full_disk_leaves_the_older_checkpoint(images, tmp_path, monkeypatch):
         if len(full) == 2:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoints.os, "fsync", fsync)
+    monkeypatch.setattr(files.os, "fsync", fsync)
     with pytest.raises(OSError, match="No space left"):
         training.train(killable.network(), images, recipe, directory=tmp_path, checkpoint_seconds=0)
     assert [path.name for path in tmp_path.iterdir()] == [checkpoints.FILE]
@@ -644,7 +645,7 @@ def test_mixed_precision_is_the_network_s(images):
 OTHER_BACKEND = """
 import sys, numpy as np, keras
 import killable
-from cnnlib import training
+from cnnlib import files, training
 with np.load(sys.argv[1]) as file:
     weights = [file[f"w{i}"] for i in range(len(file.files))]
 model = killable.network(dropout=0.0)

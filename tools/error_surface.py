@@ -15,9 +15,10 @@ import time
 
 import numpy as np
 
-from cnnlib import checkpoints, data, inputs, recipes, records, surface, training
+from cnnlib import data, recipes, records, surface, training
 from cnnlib.__main__ import _add_options
 from cnnlib.records import surfaces
+from cnnlib.training import checkpoints, inputs
 
 
 def main(arguments=None):

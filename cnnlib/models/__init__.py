@@ -5,7 +5,7 @@ import inspect
 import re
 
 from cnnlib.models import alexnet, cifar_resnet, googlenet, lenet5, nin, resnet, vgg
-from cnnlib.weights import check_published, load_published
+from cnnlib.models.published import check_published, load_published
 
 # name -> (function, the options that make the variant)
 NETWORKS = {
@@ -56,7 +56,7 @@ def build(name, *, weights=None, **options):
     """A new network with random weights, as its paper has it; ``options`` replace those of the variant.
 
     ``weights`` ("imagenet" or the path of a file) takes the place of the random weights by published
-    ones: see ``cnnlib.weights``.
+    ones: see ``cnnlib.models.published``.
 
     Raises:
         ValueError: an unknown name (the error lists the known ones) or an option out of range.

@@ -13,7 +13,7 @@ from functools import partial
 import keras
 from keras import layers
 
-from cnnlib.layers import ZeroChannels
+from cnnlib.layers import FusedBatchNormalization, ZeroChannels
 from cnnlib.models.checks import (
     check_choice,
     check_classes,
@@ -21,7 +21,6 @@ from cnnlib.models.checks import (
     check_lengths,
     each_its_own,
 )
-from cnnlib.normalization import BatchNormalization
 
 # Table 1: the block, and how often it stands in conv2_x, conv3_x, conv4_x, conv5_x.
 TABLE = {
@@ -74,7 +73,7 @@ def convolution(
     )(x)
     if normalization is not None:
         settings = {**normalization, "gamma_initializer": gamma}
-        x = BatchNormalization(**settings, name=f"{name}_norm")(x)
+        x = FusedBatchNormalization(**settings, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 

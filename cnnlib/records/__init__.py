@@ -14,7 +14,7 @@ import re
 import statistics
 import typing
 
-from cnnlib.checkpoints import write_atomically
+from cnnlib.files import write_atomically
 from cnnlib.recipes import Recipe
 
 FORMAT = 1

@@ -13,7 +13,7 @@ import pathlib
 import numpy as np
 
 from cnnlib import provenance, records
-from cnnlib.checkpoints import write_atomically
+from cnnlib.files import write_atomically
 from cnnlib.surface import Surface
 
 FORMAT = 1

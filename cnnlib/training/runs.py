@@ -13,7 +13,8 @@ import time
 import keras
 import numpy as np
 
-from cnnlib import checkpoints, inputs, optimizer, provenance, records
+from cnnlib import provenance, records
+from cnnlib.training import checkpoints, inputs, losses, optimizer
 
 # The warm-up's rule looks at the running error only when it rests on so many iterations, or a whole epoch.
 WARM_UP_ITERATIONS = 100
@@ -152,7 +153,7 @@ def measure(model, data, recipe):
     if any(isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers()):
         trainable = [variable.value for variable in model.trainable_variables]
         others = [variable.value for variable in model.non_trainable_variables]
-        metric = optimizer.error(recipe)
+        metric = losses.error(recipe)
         for images, labels in (train[i] for i in range(train.num_batches)):
             # Stateless: the moving statistics stay those of training.
             outputs, _ = model.stateless_call(trainable, others, images, training=True)
@@ -180,7 +181,7 @@ def compile_model(model, recipe):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum, layer.epsilon = recipe.batch_norm_momentum, recipe.batch_norm_epsilon
     step = optimizer.optimizer(recipe)
-    model.compile(step, loss=optimizer.loss(recipe), metrics=[optimizer.error(recipe)])
+    model.compile(step, loss=losses.loss(recipe), metrics=[losses.error(recipe)])
     # Now, for checkpoints. In float16 Keras has wrapped it in one that scales the loss.
     model.optimizer.build(model.trainable_variables)
     return step

@@ -13,8 +13,8 @@ import pytest
 from keras.src.applications.resnet import ResNet, stack_residual_blocks_v1
 from keras.src.legacy.saving import legacy_h5_format
 
-from cnnlib import weights
 from cnnlib.models import build
+from cnnlib.models import published as weights
 from cnnlib.models.resnet import resnet
 
 SMALL = {"input_shape": (32, 32, 3), "classes": 5}

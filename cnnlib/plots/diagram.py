@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextPath
 
 from cnnlib.accounting import Account, account
+from cnnlib.plots.style import WIDTH, figure
 
 SIZE = 9.5  # points; all other lengths are inches
 BORDER = 0.06
@@ -227,8 +228,6 @@ def architecture(model):
     Raises:
         TypeError, ValueError: as ``cnnlib.account``.
     """
-    from cnnlib.plots import WIDTH, figure  # not above: cnnlib.plots has this function, too
-
     result = model if isinstance(model, Account) else account(model)
     found = units(result)
     lines, wide = _lines(found, room=WIDTH - 2 * BORDER - SIDES - 2 * COSTS)

@@ -1,7 +1,7 @@
 """The account of a network: shapes, parameters, multiply-accumulates and receptive fields, layer by layer.
 
-``account(model)`` walks the graph of any functional or sequential Keras model and asks ``cnnlib.rules``
-what each call of each layer costs and sees; there one also finds how a layer of your own joins in.
+``account(model)`` walks the graph of any functional or sequential Keras model and asks
+``cnnlib.accounting.rules`` what each call of each layer costs and sees.
 """
 
 import collections
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from cnnlib._tables import as_html, as_text
-from cnnlib.rules import Call, Cost, Span, Tensor, after_activation, rule
+from cnnlib.accounting.rules import Call, Cost, Span, Tensor, after_activation, rule
+from cnnlib.accounting.tables import as_html, as_text
 
 
 def _plain(values):

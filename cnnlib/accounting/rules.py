@@ -2,7 +2,7 @@
 
 ``rule(layer, call)`` is dispatched on the layer's class. A layer of your own joins in with one of its own:
 
-    from cnnlib.rules import Cost, rule
+    from cnnlib.accounting import Cost, rule
 
     @rule.register
     def _(layer: MyLayer, call):
@@ -20,13 +20,13 @@ from dataclasses import dataclass, replace
 from keras import layers
 
 from cnnlib.layers import (
+    FusedBatchNormalization,
     LocalResponseNormalization,
     PartiallyConnectedConv2D,
     RadialBasis,
     Subsampling,
     ZeroChannels,
 )
-from cnnlib.normalization import BatchNormalization
 
 # Fields ------------------------------------------------------------------------------------------
 
@@ -389,7 +389,7 @@ def _(layer: RadialBasis, call):
 for _rule, _kinds in {
     pixelwise: (
         layers.Activation, layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU, layers.Rescaling,
-        layers.BatchNormalization, BatchNormalization, layers.Normalization, layers.Add, layers.Subtract,
+        layers.BatchNormalization, FusedBatchNormalization, layers.Normalization, layers.Add, layers.Subtract,
         layers.Multiply, layers.Average, layers.Maximum, layers.Minimum, LocalResponseNormalization,
         ZeroChannels,
     ),

@@ -1,25 +1,4 @@
-"""The data sets: MNIST, CIFAR-10, Imagenette and scikit-learn's digits, verified to the byte.
-
-    >>> data = load("mnist")
-    >>> data.x_train.shape, data.x_train.dtype
-    ((60000, 28, 28, 1), dtype('uint8'))
-
-A set is looked for in the folder that the environment variable CNNLIB_DATA names, then in the cache
-folder (the user's own, or the one that CNNLIB_CACHE names), then on the public hosts; CNNLIB_OFFLINE=1
-forbids the last. Both folders are laid out alike:
-
-- `mnist.npz`, `cifar10.npz`: x_train, y_train, x_test, y_test as `keras.datasets` returns them; or
-  `cifar-10-python.tar.gz` as the public hosts serve it.
-- `imagenette2-160/{train,val}/<wnid>/*.JPEG`, or `imagenette2-160.tgz` as the public host serves it.
-
-A wrong file in CNNLIB_DATA is an error, a wrong one in the cache folder is fetched again.
-
-Sources. MNIST: LeCun, Cortes and Burges, CC BY-SA 3.0. CIFAR-10: Krizhevsky 2009, "Learning Multiple Layers
-of Features from Tiny Images". Imagenette: Howard 2019, ten classes of ImageNet; the list is under Apache 2.0,
-the photographs under ImageNet's terms (research and education, not commercial). Digits: Alpaydin and Kaynak
-1998, "Optical Recognition of Handwritten Digits", the 1,797 that scikit-learn ships; they have no training
-set of their own there, so the first 1,437 (four fifths) in scikit-learn's order train and the last 360 test.
-"""
+"""A ``Dataset``, and ``load``: where a set is looked for, and what is said when it is nowhere."""
 
 import contextlib
 import functools
@@ -31,11 +10,9 @@ from pathlib import Path
 import numpy as np
 import pooch
 
-from cnnlib import _archives, _download
-from cnnlib._download import WrongBytes
-from cnnlib._sources import SOURCES
-
-__all__ = ["DataUnavailable", "Dataset", "WrongBytes", "cache_folder", "load", "names"]
+from cnnlib.data import archives, download
+from cnnlib.data.download import WrongBytes
+from cnnlib.data.sources import SOURCES
 
 # Sides that images may be brought to: 8 is the digits' own, 256 is what ImageNet's networks crop from.
 SIZES = range(8, 257)
@@ -165,7 +142,7 @@ def _content_checksum(dataset):
         "x_test": dataset.x_test,
         "y_test": dataset.y_test.astype(small),
     }
-    return _combined({key: (array.shape, _archives.sha256(array)) for key, array in arrays.items()})
+    return _combined({key: (array.shape, archives.sha256(array)) for key, array in arrays.items()})
 
 
 def _combined(arrays):
@@ -273,23 +250,23 @@ def _arrays(name, size):
 def _find_arrays(name, source, size):
     given, cached = _given_folder(), cache_folder() / f"{name}.npz"
     if given is not None and (given / f"{name}.npz").is_file():
-        return f"$CNNLIB_DATA/{name}.npz", _archives.read_arrays(given / f"{name}.npz", source, size)
+        return f"$CNNLIB_DATA/{name}.npz", archives.read_arrays(given / f"{name}.npz", source, size)
     if cached.is_file():
         with contextlib.suppress(WrongBytes):  # a damaged file is replaced below
-            return "cache", _archives.read_arrays(cached, source, size)
+            return "cache", archives.read_arrays(cached, source, size)
     reasons = []
     with _building(name, source, reasons):
         if cached.is_file():  # another process may have made it while this one waited
             try:
-                return "cache", _archives.read_arrays(cached, source, size)
+                return "cache", archives.read_arrays(cached, source, size)
             except WrongBytes as error:
                 reasons.append(str(error))
         archive, origin = _archive(name, source, reasons)
         if archive == cached:
-            return origin, _archives.read_arrays(cached, source, size)
-        with _download.replacing(cached, name) as part:
-            _archives.write_cifar10(archive, part, source)
-            arrays = _archives.read_arrays(part, source, size)
+            return origin, archives.read_arrays(cached, source, size)
+        with download.replacing(cached, name) as part:
+            archives.write_cifar10(archive, part, source)
+            arrays = archives.read_arrays(part, source, size)
         if origin in source.urls:  # 170 MB that nobody needs now; a file put there by hand stays
             archive.unlink()
     return origin, arrays
@@ -299,15 +276,15 @@ def _photographs(name, size):
     """Imagenette as squares of `size`: decoded the first time, then read from the cache folder."""
     source = SOURCES[name]
     path = cache_folder() / f"{name}-{size}.npy"
-    origin, found = "cache", _archives.read_squares(path, source)
+    origin, found = "cache", archives.read_squares(path, source)
     if found is None:
         reasons = []
         with _building(name, source, reasons):
-            found = _archives.read_squares(path, source)
+            found = archives.read_squares(path, source)
             if found is None:
                 photographs, origin = _find_photographs(name, source, reasons)
-                _archives.write_squares(photographs, path, name, source, size)
-                found = _archives.read_squares(path, source)
+                archives.write_squares(photographs, path, name, source, size)
+                found = archives.read_squares(path, source)
     images, counts = found
     train = sum(counts["train"])
     return Dataset(
@@ -327,9 +304,9 @@ def _find_photographs(name, source, reasons):
     places = ((_given_folder(), f"$CNNLIB_DATA/{source.folder}"), (cache_folder(), "cache"))
     for place, origin in places:
         if place is not None and (place / source.folder).is_dir():
-            return _archives.read_folder(place / source.folder, source), origin
+            return archives.read_folder(place / source.folder, source), origin
     archive, origin = _archive(name, source, reasons)
-    return _archives.read_archive(archive, source), origin
+    return archives.read_archive(archive, source), origin
 
 
 # ---- Folders and hosts, and what to say when a set is in none of them ----
@@ -351,7 +328,7 @@ def _building(name, source, reasons):
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _download.lock(folder, name):
+        with download.lock(folder, name):
             yield
     except DataUnavailable:
         raise
@@ -364,12 +341,12 @@ def _archive(name, source, reasons):
     """Return (path, origin) of the verified archive, downloaded if need be; the lock must be held."""
     given, cached = _given_folder(), cache_folder() / source.archive
     if given is not None and (given / source.archive).is_file():
-        with _archives.readable(given / source.archive, f"{source.title} as its hosts serve it"):
-            _download.verify(given / source.archive, source.archive_checksum)
+        with archives.readable(given / source.archive, f"{source.title} as its hosts serve it"):
+            download.verify(given / source.archive, source.archive_checksum)
         return given / source.archive, f"$CNNLIB_DATA/{source.archive}"
     if cached.is_file():
         try:
-            _download.verify(cached, source.archive_checksum)
+            download.verify(cached, source.archive_checksum)
             return cached, "cache"
         except WrongBytes as error:
             reasons.append(f"{cached}: {error}")
@@ -377,8 +354,8 @@ def _archive(name, source, reasons):
         reasons.append(f"no host was tried, as CNNLIB_OFFLINE is set: {', '.join(source.urls)}")
         raise _unavailable(name, source, reasons)
     try:
-        url = _download.fetch(source.urls, source.archive_checksum, cached, name, _download.TIMEOUT)
-    except _download.MirrorsFailed as error:
+        url = download.fetch(source.urls, source.archive_checksum, cached, name, download.TIMEOUT)
+    except download.MirrorsFailed as error:
         raise _unavailable(name, source, [*reasons, *error.reasons]) from None
     return cached, url
 

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from cnnlib._download import WrongBytes, replacing
+from cnnlib.data.download import WrongBytes, replacing
 
 
 @contextlib.contextmanager

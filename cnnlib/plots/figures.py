@@ -1,55 +1,8 @@
-"""The figures of the book, one look for all: legible on a phone, in greyscale and for the colour-blind.
+"""Figures of numbers and of pictures."""
 
-Every function returns a closed ``matplotlib.figure.Figure``: as the last line of a cell it is shown
-once. Errors are in percent; training is dashed, test solid, as in He et al. 2015, Fig. 6.
-"""
-
-import contextlib
-
-import matplotlib.pyplot as plt
 import numpy as np
 
-from cnnlib.diagram import architecture
-
-__all__ = ["COLOURS", "MARKERS", "architecture", "curves", "figure", "images", "seeds"]
-
-# Okabe and Ito's colours, ordered so that neighbours differ in lightness too (yellow left out: too
-# light on white), with a marker each, so that no line is told from another by colour alone.
-COLOURS = ("#0072B2", "#E69F00", "#000000", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-
-STYLE = {
-    "figure.dpi": 150,
-    "figure.facecolor": "white",
-    "figure.constrained_layout.use": True,
-    "font.size": 10.5,
-    "axes.titlesize": 10.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.7,
-    "legend.frameon": False,
-    "legend.fontsize": 9.5,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 5,
-    "image.cmap": "gray",
-    "image.interpolation": "nearest",
-}
-
-WIDTH = 6.0  # inches; a figure of this width is read at 350 to 700 pixels
-
-
-@contextlib.contextmanager
-def figure(rows=1, columns=1, height=3.4, **options):
-    """A figure in the book's look and its axes: ``with figure() as (fig, axes): ...``; closed at the end."""
-    with plt.rc_context(STYLE):
-        fig, axes = plt.subplots(rows, columns, figsize=(WIDTH, height), **options)
-        try:
-            yield fig, axes
-        finally:
-            plt.close(fig)
+from cnnlib.plots.style import COLOURS, MARKERS, WIDTH, figure
 
 
 def curves(runs, *, logarithmic=True, limits=None, height=3.6):
