@@ -18,8 +18,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from cnnlib import recipes, training
-from cnnlib.training import checkpoints
+from cnnlib import files, recipes, training
+from cnnlib.training import runs
+from cnnlib.training import checkpoints, runs
 
 RECIPE = recipes.Recipe(
     name="tiny",
@@ -102,7 +103,7 @@ def arrange_death(kill):
             if len(saves) == 2:
                 die()
 
-        os_replace, checkpoints.os.replace = os.replace, replace
+        os_replace, files.os.replace = os.replace, replace
     elif kill != "never":
         begin = runs.Keeper.on_train_begin
 
