@@ -10,21 +10,24 @@ RUN = $(VENV)/bin/python
 READY = $(VENV)/.ready
 READY_JAX = $(VENV)/.ready-jax
 
-# What is tested on the second backend as well. Not the account of keras.applications: it reads the same
-# graphs on either backend, and building them takes JAX minutes.
-JAX_TESTS = tests/test_layers.py tests/test_lenet5.py tests/test_models.py tests/test_normalization.py \
-	tests/test_account.py tests/test_account_properties.py tests/test_training.py tests/test_surface.py
-NOT_ON_JAX = --deselect tests/test_account.py::test_keras_applications
+# What is tested on the second backend as well. Not the account of keras.applications, nor options at random:
+# both read the same graphs on either backend, and building them takes JAX minutes.
+JAX_TESTS = $(addprefix tests/test_, $(addsuffix .py, layers lenet5 normalization models reduced options \
+	initial_weights account account_properties training training_inputs resuming surface))
+NOT_ON_JAX = --deselect tests/test_account.py::test_keras_applications \
+	--deselect tests/test_options.py::test_a_network_is_as_its_options_say_or_they_are_named
 
 export KERAS_BACKEND ?= tensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export JUPYTER_PLATFORM_DIRS = 1
 
-# A test that hangs ends the run after this many seconds and says where it hung.
-PYTEST = $(RUN) -m pytest -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
+# A test that hangs ends the run after this many seconds and says where it hung. At the end: where time went.
+PYTEST = $(RUN) -m pytest --durations=15 -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
+# What `make test` runs: all, or some files or folders.
+TESTS ?= tests book
 
-.PHONY: help book serve test test-jax pages lint notebooks address venv clean distclean
+.PHONY: help book serve check test test-jax pages lint notebooks address venv clean distclean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -34,14 +37,19 @@ book: $(READY)  ## build the HTML book from the notebooks as committed
 	$(VENV)/bin/jupyter-book build book --config _config.yml --toc "$(CURDIR)/_toc.yml" \
 		--path-output "$(OUT)" --all -q -n -W --keep-going
 	@test -s "$(HTML)/index.html" || { echo "The build made no $(HTML)/index.html." >&2; exit 1; }
+	@! grep -q 'url: https://github.com/[^/]*--' _config.yml || \
+		echo "The address of the repository is a placeholder yet, so Colab buttons lead nowhere: see make address."
 	@echo "The book is built. Open file://$$(cd "$(HTML)" && pwd)/index.html or run: make serve"
 
 serve: book  ## build the book and serve it on this machine, PORT=8000
 	@echo "The book is at http://localhost:$(PORT)/ until you press Ctrl-C."
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory "$(HTML)" $(PORT)
 
+check: lint  ## lint and the unit tests that train nothing: a minute and a half, for everyday work
+	$(PYTEST) tests --ignore=tests/pages -m "not slow"
+
 test: lint  ## lint, unit tests, and every notebook of the book run and compared
-	$(PYTEST) tests book --ignore=tests/pages \
+	$(PYTEST) $(TESTS) --ignore=tests/pages \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=600 --nbval-kernel-startup-timeout=120
 
 test-jax: $(READY_JAX)  ## the tests of models, account and training on the JAX backend
@@ -58,7 +66,7 @@ notebooks: $(READY)  ## refresh, execute and check notebooks in place: all, or N
 	$(RUN) tools/notebooks.py execute $(NOTEBOOKS)
 	$(RUN) tools/notebooks.py check $(NOTEBOOKS)
 
-address: $(READY)  ## change the repository's address everywhere: URL=https://github.com/OWNER/NAME
+address: $(READY)  ## make the repository's address that of git's remote `origin`, or URL=..., everywhere
 	@$(RUN) tools/address.py $(URL)
 
 venv: $(READY)  ## only make the virtual environment

@@ -6,7 +6,14 @@
     history = cnnlib.train(model, data, cnnlib.recipes.LENET5_MNIST)
 """
 
+import signal
+import sys
+
 __version__ = "0.1.0"
+
+# "python -m cnnlib" imports this before it runs: until then, seconds, Ctrl-C ends it without a traceback.
+if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from cnnlib import accounting, data, layers, models, plots, provenance, recipes, records, surface, training
 from cnnlib.accounting import account

@@ -3,24 +3,44 @@
 import argparse
 import ast
 import json
+import os
 import pathlib
+import signal
 import sys
 import textwrap
 
 
-def main(arguments=None):
-    """Run one command; returns the exit code: 0, or 2 for input that cannot be used."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: of the command line; None takes them from ``sys.argv``.
+
+    Returns:
+        The exit code: 0, 2 for input that cannot be used, 130 if stopped by Ctrl-C.
+
+    Raises:
+        SystemExit: the arguments are none of a command (code 2), or ask for help (0).
+    """
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options) or 0
-    except (ValueError, TypeError, OSError, FloatingPointError) as reason:
-        print(f"cnnlib: error: {_one_line(reason)}", file=sys.stderr)
-        return 2
+        options.command(options)
+        sys.stdout.flush()
     except BrokenPipeError:
-        return 0
+        # Whoever read has seen enough. What is still to be flushed when Python ends goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        print("cnnlib: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        again = "; the same command goes on from the last checkpoint" if options.command is train else ""
+        print(f"cnnlib: stopped{again}", file=sys.stderr)
         return 130
+    except Exception as reason:
+        if sys.flags.dev_mode:  # python -X dev -m cnnlib: with the traceback
+            raise
+        named = isinstance(reason, ValueError | TypeError | OSError | FloatingPointError)
+        kind = "" if named and str(reason) else f"{type(reason).__name__}: "
+        print(f"cnnlib: error: {kind}{' '.join(str(reason).split())}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def _parser():
@@ -35,7 +55,7 @@ def _parser():
     command = commands.add_parser("account", help="layers, parameters, MACs and receptive field of a network")
     command.add_argument("network", metavar="NAME")
     command.add_argument("--json", action="store_true", help="as JSON")
-    _add_options(command)
+    add_options(command)
     command.set_defaults(command=account)
 
     command = commands.add_parser("train", help="train a network by recipe, one run a seed")
@@ -51,7 +71,7 @@ def _parser():
         metavar="D",
         help="folder for checkpoints, one in it for each run (default: runs)",
     )
-    _add_options(command)
+    add_options(command)
     command.set_defaults(command=train)
 
     command = commands.add_parser("records", help="the recorded runs")
@@ -60,7 +80,8 @@ def _parser():
     return parser
 
 
-def _add_options(command):
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Let a command take options of the network: pairs in a list ``option``."""
     command.add_argument(
         "--option",
         action="append",
@@ -89,13 +110,11 @@ def _option(text):
         return key, ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return key, value  # a plain word
+    except (TypeError, MemoryError, RecursionError):
+        raise argparse.ArgumentTypeError(f"{key}: expected a Python literal or a word") from None
 
 
-def _one_line(reason):
-    return " ".join(str(reason).split()) or type(reason).__name__
-
-
-def list_names(options):
+def list_names(options: argparse.Namespace) -> None:
     """Print all names."""
     from cnnlib import data, models, recipes
 
@@ -105,7 +124,7 @@ def list_names(options):
             print(f"  {name}")
 
 
-def account(options):
+def account(options: argparse.Namespace) -> None:
     """Print a network's account."""
     import cnnlib
     from cnnlib import models
@@ -114,49 +133,39 @@ def account(options):
     print(json.dumps(result.to_dict(), indent=1) if options.json else result)
 
 
-def train(options):
-    """Train one run a seed, one after another; skip those that are finished."""
+def train(options: argparse.Namespace) -> None:
+    """Train one run a seed, one after another; skip those that are recorded."""
     from cnnlib import data as data_sets
     from cnnlib import models, recipes, records, training
-    from cnnlib.training import checkpoints
 
     recipe = recipes.get(options.recipe)
     if options.iterations is not None:
         recipe = recipe.shortened(iterations=options.iterations)
-    network_options = dict(options.option)
-    if options.network not in models.names():
-        models.build(options.network)  # raises the error that lists the known names
+    network, *_ = models.find(options.network)
     size = {} if recipe.image_size is None else {"size": recipe.image_size}
     data = data_sets.load(options.data, **size)
+    run = {"network": network, "options": records.plain_options(dict(options.option))}
+    run |= {"recipe": recipe, "data": data}
 
     for seed in options.seeds:
-        name = records.file_name(options.network, network_options, recipe.name, data.name, seed)
-        path = records.folder() / name
-        if options.record and path.exists():
-            found = records.read(path)
-            there = {"recipe": recipes.Recipe.from_dict(found.recipe).as_dict(), "data": found.data}
-            here = {"recipe": recipe.as_dict(), "data": records.data_summary(data)}
-            if different := "; ".join(checkpoints.differences("", there, here)):
-                raise ValueError(f"{path} is of another run: {different}. Remove it to train again")
+        name = records.file_name(network, run["options"], recipe.name, data.name, seed)
+        if options.record and (found := records.find(**run, seed=seed)):
             print(f"seed {seed}: already recorded in {name}, test error {found.test_error:.2f} %: skipped")
             continue
-        print(f"seed {seed}: {options.network} on {data.name} after {recipe.name}", flush=True)
+        print(f"seed {seed}: {network} on {data.name} after {recipe.name}", flush=True)
         done = training.run(
-            options.network,
-            data,
-            recipe,
+            **run,
             seed=seed,
-            options=network_options,
             directory=pathlib.Path(options.directory) / name.removesuffix(".json"),
             record=options.record,
             verbose=1 if sys.stdout.isatty() else 2,
         )
         print(f"seed {seed}: test error {done.history.test_error[-1]:.2f} % after the last epoch")
         if done.record:
-            print(f"seed {seed}: recorded in {done.record.name}")
+            print(f"seed {seed}: recorded in {done.record}")
 
 
-def list_records(options):
+def list_records(options: argparse.Namespace) -> None:
     """Print the records."""
     from cnnlib import records
 
@@ -164,9 +173,6 @@ def list_records(options):
     if options.json:
         shown = [{k: v for k, v in vars(record).items() if k != "history"} for record in found]
         print(json.dumps(shown, indent=1))
-        return
-    if not found:
-        print("no records yet")
         return
     shown = None
     for record in found:
@@ -180,7 +186,11 @@ def list_records(options):
             f"    seed {record.seed:<3} training error {record.train_error:>6.2f} %"
             f"  test error {record.test_error:>6.2f} %  {record.seconds:>7.0f} s"
         )
+    print(f"records: {len(found)}, in {records.folder()}")
+    print("those of another folder: CNNLIB_RECORDS=FOLDER python -m cnnlib records")
 
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see cnnlib/__init__.py
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

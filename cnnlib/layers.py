@@ -1,21 +1,58 @@
-"""Layers that the classic papers use and Keras does not have, as small serialisable Keras layers."""
+"""Layers that the classic papers use and Keras does not have, as small serialisable Keras layers.
+
+Images are (batch, height, width, maps). An option out of range raises a ValueError or TypeError by its name.
+"""
 
 import math
+import numbers
 
 import keras
 import numpy as np
 from keras import ops
 
+# No layer of these papers has more maps, units or pixels on a side; a slip of the hand fills no memory.
+MOST = 2**17
+
+
+def check_whole(name: str, value: int, least: int = 1, most: int = MOST) -> int:
+    """The value of the option ``name`` as an integer.
+
+    Raises:
+        TypeError: no whole number (True is none).
+        ValueError: below ``least`` or above ``most``.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name}: expected a whole number, got {value!r}")
+    if not least <= value <= most:
+        raise ValueError(f"{name}: expected a whole number from {least} to {most}, got {value!r}")
+    return int(value)
+
+
+def check_number(name: str, value: float, *, above=-math.inf, least=-math.inf, below=math.inf) -> float:
+    """The value of the option ``name``, a finite number within the limits that are given.
+
+    Raises:
+        TypeError: no number (True is none).
+        ValueError: not finite in single precision, or beyond a limit.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+    if not (abs(value) < 1e38 and above < value < below and least <= value):
+        limits = {"above": above, "of at least": least, "below": below}
+        limits = [f" {word} {limit}" for word, limit in limits.items() if math.isfinite(limit)]
+        raise ValueError(f"{name}: expected a finite number{' and'.join(limits)}, got {value!r}")
+    return value
+
 
 @keras.saving.register_keras_serializable("cnnlib")
 def scaled_tanh(x):
-    """Squash with 1.7159 tanh(2x/3): f(1) = 1, f(-1) = -1 (LeCun et al. 1998, App. A)."""
+    """1.7159 tanh(2x/3): f(1) = 1, f(-1) = -1 (LeCun et al. 1998, App. A)."""
     return 1.7159 * ops.tanh(2 / 3 * x)
 
 
 @keras.saving.register_keras_serializable("cnnlib")
 class FanInUniform(keras.initializers.Initializer):
-    """Uniform weights in +-2.4 / F, F the inputs of a unit (LeCun et al. 1998, App. A)."""
+    """Uniform in +-2.4 / F, F the inputs of a unit (LeCun et al. 1998, App. A)."""
 
     def __call__(self, shape, dtype=None):
         """Weights of ``shape``, whose last axis counts the units."""
@@ -23,96 +60,116 @@ class FanInUniform(keras.initializers.Initializer):
         return keras.random.uniform(shape, -limit, limit, dtype=dtype)
 
 
+# As an option: its name among Keras' initializers.
+FAN_IN_UNIFORM = "cnnlib>FanInUniform"
+
+
 @keras.saving.register_keras_serializable("cnnlib")
 class Subsampling(keras.layers.Layer):
-    """Trainable subsampling, S2 and S4 of LeCun et al. 1998: f(w (a + b + c + d) + v).
+    """Subsampling, S2 and S4 of LeCun et al. 1998: f(w (a + b + c + d) + v).
 
     The four units of each 2x2 square are added, the sum is multiplied by a trainable
     coefficient of its map, a trainable bias of its map is added, and the result is
-    squashed. (batch, height, width, maps) become (batch, height // 2, width // 2, maps).
+    squashed: images (batch, height // 2, width // 2, maps).
     """
 
-    def __init__(self, activation=scaled_tanh, **kwargs):
+    def __init__(
+        self, activation=scaled_tanh, kernel_initializer=FAN_IN_UNIFORM, **kwargs
+    ):  # fmt: skip
         super().__init__(**kwargs)
         self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):
-        maps = input_shape[-1]
         # A unit has four inputs, all with the same weight.
-        uniform = keras.initializers.RandomUniform(-2.4 / 4, 2.4 / 4)
-        self.coefficient = self.add_weight((maps,), uniform, name="coefficient")
-        self.bias = self.add_weight((maps,), "zeros", name="bias")
+        self.coefficient = self.add_weight(
+            input_shape[-1:],
+            lambda shape, dtype: self.kernel_initializer((4, *shape), dtype)[0],
+            name="coefficient",
+        )
+        self.bias = self.add_weight(input_shape[-1:], "zeros", name="bias")
 
     def call(self, x):
         total = 4 * ops.average_pool(x, 2, 2, "valid", data_format="channels_last")
         return self.activation(self.coefficient * total + self.bias)
 
-    def compute_output_shape(self, input_shape):
-        batch, *sides, maps = input_shape
-        return (batch, *(side and side // 2 for side in sides), maps)
-
     def get_config(self):
         activation = keras.activations.serialize(self.activation)
-        return {**super().get_config(), "activation": activation}
+        initializer = keras.initializers.serialize(self.kernel_initializer)
+        own = {"activation": activation, "kernel_initializer": initializer}
+        return {**super().get_config(), **own}
+
+
+def links(table: tuple[str, ...]) -> np.ndarray:
+    """The table of a ``PartiallyConnectedConv2D`` as an array (input maps, output maps), True where linked.
+
+    Raises:
+        TypeError: no rows of text.
+        ValueError: rows of different lengths, letters other than X and dot, a column without X.
+    """
+    if not isinstance(table, (list, tuple)) or not all(isinstance(row, str) for row in table):
+        raise TypeError(f"table: expected rows of text, got {table!r}")
+    if len({len(row) for row in table}) != 1 or set("".join(table)) - set("X."):
+        raise ValueError(f"table: expected rows of X and dot, all of the same length, got {table!r}")
+    linked = np.array([[letter == "X" for letter in row] for row in table])
+    if lonely := np.flatnonzero(~linked.any(axis=0)).tolist():
+        raise ValueError(f"table: expected at least one X a column, none in {lonely}")
+    return linked
 
 
 @keras.saving.register_keras_serializable("cnnlib")
 class PartiallyConnectedConv2D(keras.layers.Layer):
-    """A 'valid' convolution whose output maps see some input maps only: LeCun et al. 1998, C3.
+    """A "valid" convolution from some input maps to each output map: LeCun et al. 1998, C3.
 
-    ``table`` has a row of text for each input map and in it a letter for each output map:
-    X where the two are linked, another letter where not. Only linked pairs have weights:
-    links x size x size + output maps parameters in all. Bad tables raise a ValueError.
+    ``table`` has a row of text for each input map, in it a letter for each output map:
+    X where the two are linked, a dot where not. Only links have weights: the kernel has
+    the shape (size, size, links), the links of the first output map first.
     """
 
-    def __init__(self, table, kernel_size, activation=None, **kwargs):
+    def __init__(
+        self, table, kernel_size, activation=None, kernel_initializer=FAN_IN_UNIFORM,
+        **kwargs,
+    ):  # fmt: skip
         super().__init__(**kwargs)
-        self.table, self.kernel_size = tuple(table), kernel_size
+        self.linked, self.table = links(table), tuple(table)
+        self.kernel_size = check_whole("kernel_size", kernel_size)
         self.activation = keras.activations.get(activation)
-        lengths = [len(row) for row in self.table]
-        if len(set(lengths)) != 1:
-            raise ValueError(f"table: expected rows of the same length, got {lengths}")
-        self.linked = np.array([[letter == "X" for letter in row] for row in self.table])
-        lonely = np.flatnonzero(~self.linked.any(axis=0)).tolist()
-        if lonely:
-            raise ValueError(f"table: expected at least one X a column, none in {lonely}")
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):
         (inputs, outputs), maps = self.linked.shape, input_shape[-1]
         if maps != inputs:
             raise ValueError(f"{self.name}: a table of {inputs} rows, but {maps} input maps")
-        size, links = self.kernel_size, int(self.linked.sum())
-        # Row k of `scatter` says at which (input, output) pair of the dense kernel link k stands.
-        pairs = np.flatnonzero(self.linked)
-        self.scatter = np.zeros((links, inputs * outputs), "float32")
-        self.scatter[np.arange(links), pairs] = 1
-        # A unit has size * size inputs for each link of its map.
-        fan_in = size * size * self.linked.sum(axis=0)[pairs % outputs]
-        limit = (2.4 / fan_in).astype("float32")
-        self.kernel = self.add_weight(
-            (size, size, links),
-            lambda shape, dtype: limit * keras.random.uniform(shape, -1, 1, dtype=dtype),
-            name="kernel",
-        )
+        to, of = np.nonzero(self.linked.T)
+        # Row k is the mask of link k: 1 where its weights stand in the dense kernel.
+        self.masks = np.eye(inputs * outputs, dtype="float32")[of * outputs + to]
+
+        def draw(shape, dtype):
+            # Each output map by itself: its units have size x size inputs a link.
+            fresh = self.kernel_initializer.clone
+            own = [(*shape[:2], int(n), 1) for n in self.linked.sum(axis=0)]
+            return ops.concatenate([fresh()(shape, dtype) for shape in own], axis=2)[..., 0]
+
+        size = self.kernel_size
+        self.kernel = self.add_weight((size, size, len(to)), draw, name="kernel")
         self.bias = self.add_weight((outputs,), "zeros", name="bias")
 
     def dense_kernel(self):
         """The kernel (size, size, input maps, output maps), zero where nothing is linked."""
         shape = (self.kernel_size, self.kernel_size, *self.linked.shape)
-        return ops.reshape(ops.matmul(self.kernel, self.scatter), shape)
+        return ops.reshape(ops.matmul(self.kernel, self.masks), shape)
 
     def call(self, x):
         x = ops.conv(x, self.dense_kernel(), padding="valid", data_format="channels_last")
         return self.activation(x + self.bias)
 
-    def compute_output_shape(self, input_shape):
-        batch, *sides, _ = input_shape
-        outputs = self.linked.shape[1]
-        return (batch, *(side and side - self.kernel_size + 1 for side in sides), outputs)
-
     def get_config(self):
-        activation = keras.activations.serialize(self.activation)
-        own = {"table": self.table, "kernel_size": self.kernel_size, "activation": activation}
+        own = {
+            "table": self.table,
+            "kernel_size": self.kernel_size,
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
         return {**super().get_config(), **own}
 
 
@@ -127,8 +184,9 @@ class RadialBasis(keras.layers.Layer):
     def __init__(self, codes, **kwargs):
         super().__init__(**kwargs)
         self.codes = np.asarray(codes, "float32")
-        if self.codes.ndim != 2:
-            raise ValueError(f"codes: expected (classes, units), got {self.codes.shape}")
+        if self.codes.ndim != 2 or not np.isfinite(self.codes).all():
+            shape = self.codes.shape
+            raise ValueError(f"codes: expected finite (classes, units), got shape {shape}")
 
     def build(self, input_shape):
         units, given = self.codes.shape[1], input_shape[-1]
@@ -138,9 +196,6 @@ class RadialBasis(keras.layers.Layer):
     def call(self, x):
         difference = ops.expand_dims(x, 1) - ops.cast(self.codes, x.dtype)
         return ops.sum(ops.square(difference), axis=-1)
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.codes.shape[0])
 
     def get_config(self):
         return {**super().get_config(), "codes": self.codes.tolist()}
@@ -154,16 +209,15 @@ class LocalResponseNormalization(keras.layers.Layer):
     not divided by n (the released source, Caffe and PyTorch do divide). The shape does not change.
 
     Raises:
-        ValueError: n is not a positive odd number, or k is not positive.
+        ValueError: n is no positive odd number, k not positive, alpha or beta negative or not finite.
     """
 
     def __init__(self, k=2.0, n=5, alpha=1e-4, beta=0.75, **kwargs):
         super().__init__(**kwargs)
-        if n < 1 or n % 2 == 0:
-            raise ValueError(f"n: expected a positive odd number of channels, got {n}")
-        if k <= 0:
-            raise ValueError(f"k: expected a positive number, got {k}")
-        self.k, self.n, self.alpha, self.beta = k, n, alpha, beta
+        self.k, self.n = check_number("k", k, above=0), check_whole("n", n)
+        if n % 2 == 0:
+            raise ValueError(f"n: expected an odd number of channels, got {n}")
+        self.alpha, self.beta = check_number("alpha", alpha, least=0), check_number("beta", beta, least=0)
 
     def build(self, input_shape):
         channels = np.arange(input_shape[-1])
@@ -174,9 +228,6 @@ class LocalResponseNormalization(keras.layers.Layer):
         total = ops.matmul(ops.square(x), ops.cast(self.window, x.dtype))
         # The same as dividing by a power; exponential and logarithm cost a CPU a fraction of it.
         return x * ops.exp(-self.beta * ops.log(self.k + self.alpha * total))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
 
     def get_config(self):
         return {**super().get_config(), "k": self.k, "n": self.n, "alpha": self.alpha, "beta": self.beta}
@@ -214,20 +265,15 @@ class ZeroChannels(keras.layers.Layer):
 
     def __init__(self, channels, **kwargs):
         super().__init__(**kwargs)
-        self.channels = channels
+        self.channels = check_whole("channels", channels)
 
     def build(self, input_shape):
-        if input_shape[-1] > self.channels:
-            raise ValueError(
-                f"{self.name}: expected at most {self.channels} maps, "
-                f"but the input has {input_shape[-1]}"
-            )
+        most, maps = self.channels, input_shape[-1]
+        if maps > most:
+            raise ValueError(f"{self.name}: expected at most {most} maps, but got {maps}")
 
     def call(self, x):
         return ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, self.channels - x.shape[-1]]])
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], self.channels)
 
     def get_config(self):
         return {**super().get_config(), "channels": self.channels}

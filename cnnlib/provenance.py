@@ -7,9 +7,10 @@ import pathlib
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
 
 
-def describe():
+def describe() -> dict:
     """On what a run is started: backend, versions, device, date, code; no host's, user's or folder's name."""
     import keras
 
@@ -27,7 +28,7 @@ def describe():
     }
 
 
-def backend_versions():
+def backend_versions() -> dict:
     """The releases of what computes: Keras and its backend."""
     import keras
 
@@ -42,7 +43,7 @@ def _version(package):
         return None  # a build under another distribution's name, tensorflow-cpu for instance
 
 
-def device():
+def device() -> str:
     """What the backend computes on, in words: "AMD EPYC, 2 cores" or the GPU's name."""
     import keras
 
@@ -66,26 +67,47 @@ def device():
     return f"{name}, {cores} core{'s' if cores != 1 else ''}"
 
 
-def code_version():
+def code_version() -> dict:
     """The commit of the checkout and whether its library was unchanged, else the package's version."""
-    package = pathlib.Path(__file__).parent
-
-    def git(*arguments):
-        return subprocess.run(
-            ["git", "-C", str(package), *arguments], capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    try:
-        # Fails for a package that is installed somewhere inside another project's checkout.
-        git("ls-files", "--error-unmatch", "__init__.py")
-        commit = git("rev-parse", "HEAD")
-        changed = git("status", "--porcelain", "--", ".", ":(exclude)records/*.json")
-    except (OSError, subprocess.CalledProcessError):
+    if not in_checkout():
         return {"version": _version("cnnlib")}
-    return {"commit": commit, "clean": not changed}
+    # Records are no code. (A star stands for folders, too.)
+    changed = _git("status", "--porcelain", "--", ".", ":(exclude)records/*.json")
+    return {"commit": _git("rev-parse", "HEAD"), "clean": not changed}
 
 
-def peak_memory():
+def in_checkout() -> bool:
+    """Whether this package is part of a git checkout with a commit, not installed somewhere inside one."""
+    try:
+        _git("ls-files", "--error-unmatch", "__init__.py")
+        _git("rev-parse", "HEAD")
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
+
+
+def _git(*arguments):
+    """What git says in this package's folder."""
+    command = ["git", "-C", str(pathlib.Path(__file__).parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def differences(name: str, found, wanted) -> Iterator[str]:
+    """Texts that name each value that differs between two JSON values.
+
+    Args:
+        name: of the values, "" for the outermost.
+        found: the value there.
+        wanted: the value here.
+    """
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key in sorted(set(found) | set(wanted)):
+            yield from differences(f"{name} {key}".strip(), found.get(key), wanted.get(key))
+    elif found != wanted:
+        yield f"{name} is {found!r} there and {wanted!r} here"
+
+
+def peak_memory() -> int:
     """The largest resident size of this process so far, in bytes; 0 where the system does not say."""
     try:
         import resource

@@ -6,6 +6,8 @@ recognition", section 4.2. ``RECIPES`` holds every recipe by its name; ``get(nam
 
 import dataclasses
 import math
+import operator
+import sys
 
 PIXELS = ("lecun1998", "per-pixel-mean", "standardized", "unit")
 AUGMENTATIONS = ("none", "crop", "crop-and-mirror")
@@ -13,10 +15,38 @@ LOSSES = ("softmax-cross-entropy", "lecun1998-map")
 SCHEDULES = ("steps", "cosine")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
+CHOICES = {
+    "schedule": SCHEDULES,
+    "pixels": PIXELS,
+    "augmentation": AUGMENTATIONS,
+    "loss": LOSSES,
+    "precision": PRECISIONS,
+}
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+# The numbers of a recipe: whether only whole ones are meant, and what must hold. Where the default is None,
+# None may stand as well.
+BOUNDS = {
+    "batch_size": (int, {"at least": 1}),
+    "iterations": (int, {"at least": 1, "at most": 10**9}),
+    "learning_rate": (float, {"above": 0}),
+    "momentum": (float, {"at least": 0, "below": 1}),
+    "weight_decay": (float, {"at least": 0}),
+    "clip_norm": (float, {"above": 0}),
+    "pad": (int, {"at least": 0}),
+    "batch_norm_momentum": (float, {"at least": 0, "below": 1}),
+    "batch_norm_epsilon": (float, {"above": 0}),
+    "train_size": (int, {"at least": 1}),
+    "image_size": (int, {"at least": 1}),
+}
+HOLDS = {"above": operator.gt, "at least": operator.ge, "below": operator.lt, "at most": operator.le}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Recipe:
     """How a network is trained; time is counted in iterations, one iteration is one batch.
+
+    The optimiser is stochastic gradient descent with momentum, the learning rate inside the velocity (Caffe,
+    Keras): v <- momentum v - rate g, w <- w + v.
 
     Attributes:
         name: what records call the recipe.
@@ -26,12 +56,6 @@ class Recipe:
         schedule: "steps" (constant between the ``drops``) or "cosine" (half a cosine from
             ``learning_rate`` at iteration 0 to 0 at ``iterations``).
         drops: pairs (iteration, rate): from this iteration on, counted from 0, this rate.
-        warm_up_rate: the rate used before all of the above until the training error is below
-            ``warm_up_until``; None for no warm-up. The schedule's own drops keep their iterations.
-        warm_up_until: percent; compared with the running training error of the epoch after each
-            iteration, once 100 iterations of the epoch (or all, if it has fewer) are done.
-        optimizer: "sgd", stochastic gradient descent with momentum, the learning rate inside the
-            velocity (Caffe, Keras): v <- momentum v - rate g, w <- w + v.
         momentum: of the velocity.
         weight_decay: d in g <- g + d w, on kernels only, so that it passes through the momentum.
         clip_norm: the largest norm that the gradient of one weight tensor may have, before the decay:
@@ -46,12 +70,11 @@ class Recipe:
         pad: pixels on each side.
         loss: "softmax-cross-entropy" of class scores (the largest one is predicted) or
             "lecun1998-map" of distances (the smallest one is predicted).
-        loss_j: the constant j of "lecun1998-map".
         loss_weights: one weight an output of the network; the losses are added with them. The first
             output is the one whose errors count; (1.0, 0.3, 0.3) for GoogLeNet with auxiliary heads.
-        label_smoothing: share of the label's probability that is spread over all classes.
-        batch_norm_momentum: share of the moving statistics that an iteration keeps, Keras' convention.
-        batch_norm_epsilon: added to the variance.
+        batch_norm_momentum: share of the moving statistics that an iteration keeps, Keras' convention. The
+            network has it; a recipe that states one is for networks with the same. None: whatever it is.
+        batch_norm_epsilon: added to the variance; as above.
         precision: Keras' dtype policy; the network has to be built under it (``cnnlib.run`` does).
         train_size: at most so many training images, evenly spaced in the set; None for all.
         image_size: the side of the images that the recipe is for; None for any.
@@ -67,9 +90,6 @@ class Recipe:
     learning_rate: float
     schedule: str = "steps"
     drops: tuple = ()
-    warm_up_rate: float | None = None
-    warm_up_until: float = 80.0
-    optimizer: str = "sgd"
     momentum: float = 0.9
     weight_decay: float = 0.0
     clip_norm: float | None = None
@@ -77,83 +97,63 @@ class Recipe:
     augmentation: str = "none"
     pad: int = 4
     loss: str = "softmax-cross-entropy"
-    loss_j: float = 1.0
     loss_weights: tuple = (1.0,)
-    label_smoothing: float = 0.0
-    batch_norm_momentum: float = 0.9
-    batch_norm_epsilon: float = 1e-5
+    batch_norm_momentum: float | None = None
+    batch_norm_epsilon: float | None = None
     precision: str = "float32"
     train_size: int | None = None
     image_size: int | None = None
 
     def __post_init__(self):
         """Refuse what cannot be trained."""
-        object.__setattr__(self, "drops", tuple(tuple(drop) for drop in self.drops))
-        object.__setattr__(self, "loss_weights", tuple(self.loss_weights))
         if not isinstance(self.name, str) or not self.name:
             raise TypeError(f"name: expected a text that is not empty, got {self.name!r}")
-        for field in ("batch_size", "iterations", "pad", "train_size", "image_size"):
+        for field, known in CHOICES.items():
             value = getattr(self, field)
-            if value is None and field in ("train_size", "image_size"):
-                continue
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"recipe {self.name}: {field} must be a whole number, got {value!r}")
-            self._check_number(field, value, least=0 if field == "pad" else 1)
-        self._check_number("learning_rate", self.learning_rate, above=0)
-        if self.warm_up_rate is not None:
-            self._check_number("warm_up_rate", self.warm_up_rate, above=0)
-        self._check_number("warm_up_until", self.warm_up_until, above=0, most=100)
-        self._check_number("momentum", self.momentum, least=0, below=1)
-        self._check_number("weight_decay", self.weight_decay, least=0)
-        if self.clip_norm is not None:
-            self._check_number("clip_norm", self.clip_norm, above=0)
-        self._check_number("label_smoothing", self.label_smoothing, least=0, below=1)
-        self._check_number("batch_norm_momentum", self.batch_norm_momentum, least=0, below=1)
-        self._check_number("batch_norm_epsilon", self.batch_norm_epsilon, above=0)
-        self._check_number("loss_j", self.loss_j, above=0)
+            if value not in known:
+                raise ValueError(f"recipe {self.name}: unknown {field} {value!r}; known: {', '.join(known)}")
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for field, (kind, bounds) in BOUNDS.items():
+            value = getattr(self, field)
+            if value is not None or defaults[field] is not None:
+                self._check_number(field, value, kind, bounds)
+        for field in ("drops", "loss_weights"):
+            if not isinstance(getattr(self, field), (list, tuple)):
+                raise TypeError(f"recipe {self.name}: {field} must be a list, got {getattr(self, field)!r}")
         if not self.loss_weights:
             raise ValueError(f"recipe {self.name}: loss_weights must have one weight an output, got none")
         for weight in self.loss_weights:
-            self._check_number("a weight of loss_weights", weight, least=0)
-        self._check_choice("optimizer", ("sgd",))
-        self._check_choice("schedule", SCHEDULES)
-        self._check_choice("pixels", PIXELS)
-        self._check_choice("augmentation", AUGMENTATIONS)
-        self._check_choice("loss", LOSSES)
-        self._check_choice("precision", PRECISIONS)
+            self._check_number("a weight of loss_weights", weight, float, {"at least": 0})
         self._check_drops()
+        object.__setattr__(self, "drops", tuple(tuple(drop) for drop in self.drops))
+        object.__setattr__(self, "loss_weights", tuple(self.loss_weights))
 
-    def _check_number(self, field, value, above=None, least=None, below=None, most=None):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"recipe {self.name}: {field} must be a number, got {value!r}")
-        wanted = [
-            f"{sign} {bound}"
-            for sign, bound, holds in (
-                ("above", above, above is None or value > above),
-                ("at least", least, least is None or value >= least),
-                ("below", below, below is None or value < below),
-                ("at most", most, most is None or value <= most),
-            )
-            if not holds
-        ]
-        if wanted or not math.isfinite(value):
-            bounds = " and ".join(wanted) or "finite"
-            raise ValueError(f"recipe {self.name}: {field} must be {bounds}, got {value}")
+    def __repr__(self):
+        """The call that makes it, what has its default left out."""
+        values = [(field, getattr(self, field.name)) for field in dataclasses.fields(self)]
+        shown = [f"{field.name}={value!r}" for field, value in values if value != field.default]
+        return f"Recipe({', '.join(shown)})"
 
-    def _check_choice(self, field, known):
-        value = getattr(self, field)
-        if value not in known:
-            raise ValueError(f"recipe {self.name}: unknown {field} {value!r}; known: {', '.join(known)}")
+    def _check_number(self, field, value, kind, bounds):
+        numbers, words = (int, "a whole number") if kind is int else ((int, float), "a number")
+        if isinstance(value, bool) or not isinstance(value, numbers):
+            raise TypeError(f"recipe {self.name}: {field} must be {words}, got {value!r}")
+        if not abs(value) <= sys.float_info.max:
+            raise ValueError(f"recipe {self.name}: {field} must be finite, got {value}")
+        wanted = [f"{sign} {bound}" for sign, bound in bounds.items() if not HOLDS[sign](value, bound)]
+        if wanted:
+            raise ValueError(f"recipe {self.name}: {field} must be {' and '.join(wanted)}, got {value}")
 
     def _check_drops(self):
         if self.drops and self.schedule != "steps":
             raise ValueError(f"recipe {self.name}: drops go with schedule 'steps', not {self.schedule!r}")
         before = 0
         for drop in self.drops:
-            if len(drop) != 2 or isinstance(drop[0], bool) or not isinstance(drop[0], int):
+            if not isinstance(drop, (list, tuple)) or len(drop) != 2:
                 raise TypeError(f"recipe {self.name}: a drop is a pair (iteration, rate), got {drop!r}")
             iteration, rate = drop
-            self._check_number(f"the rate from iteration {iteration} on", rate, above=0)
+            self._check_number("the iteration of a drop", iteration, int, {})
+            self._check_number(f"the rate from iteration {iteration} on", rate, float, {"above": 0})
             if iteration <= before:
                 raise ValueError(
                     f"recipe {self.name}: drops must stand at growing iterations above 0, "
@@ -166,22 +166,22 @@ class Recipe:
                 )
             before = iteration
 
-    def rate(self, iteration):
-        """The learning rate of iteration 0, 1, ..., warm-up left out."""
+    def rate(self, iteration: int) -> float:
+        """The learning rate of iteration 0, 1, ..."""
         if self.schedule == "cosine":
             return self.learning_rate * 0.5 * (1 + math.cos(math.pi * iteration / self.iterations))
         rates = [self.learning_rate, *(rate for start, rate in self.drops if iteration >= start)]
         return rates[-1]
 
-    def passes(self, train_size):
+    def passes(self, train_size: int) -> float:
         """How often each of ``train_size`` training images is seen."""
         return self.iterations * self.batch_size / self.images_used(train_size)
 
-    def images_used(self, train_size):
+    def images_used(self, train_size: int) -> int:
         """How many of ``train_size`` training images the recipe trains on."""
         return min(self.train_size or train_size, train_size)
 
-    def steps_per_epoch(self, train_size):
+    def steps_per_epoch(self, train_size: int) -> int:
         """Iterations an epoch: one pass over the training images, rounded up to whole batches.
 
         Batches are cut from one endless stream of passes, each pass in its own random order. So all
@@ -190,16 +190,27 @@ class Recipe:
         """
         return -(-self.images_used(train_size) // self.batch_size)
 
-    def epoch_ends(self, train_size):
+    def epoch_ends(self, train_size: int) -> list[int]:
         """The iterations done at the end of each epoch; the last one is the recipe's end."""
         steps = self.steps_per_epoch(train_size)
         return [*range(steps, self.iterations, steps), self.iterations]
 
-    def shortened(self, *, iterations=None, passes=None, train_size=None):
+    def shortened(
+        self,
+        *,
+        iterations: int | None = None,
+        passes: float | None = None,
+        train_size: int | None = None,
+    ) -> "Recipe":
         """The same recipe made shorter in proportion: all drops move with the end.
 
-        Either ``iterations``, or ``passes`` over ``train_size`` images (not needed where the recipe
-        says its own). The name says so, that no short run is taken for a full one.
+        Args:
+            iterations: batches in all; or instead
+            passes: over the training images, and
+            train_size: their number, not needed where the recipe says its own.
+
+        Returns:
+            A recipe whose name says so, that no short run is taken for a full one.
 
         Raises:
             ValueError: both or neither is given, or more than the recipe has.
@@ -222,14 +233,18 @@ class Recipe:
             self, name=f"{self.name}-shortened-{iterations}", iterations=iterations, drops=drops
         )
 
-    def as_dict(self):
+    def as_dict(self) -> dict:
         """All fields, as JSON has them (lists for tuples)."""
         fields = dataclasses.asdict(self)
         return {**fields, "drops": [list(drop) for drop in self.drops], "loss_weights": [*self.loss_weights]}
 
     @classmethod
-    def from_dict(cls, fields):
-        """The recipe that ``as_dict`` wrote; a ``ValueError`` names unknown or missing fields."""
+    def from_dict(cls, fields: dict) -> "Recipe":
+        """The recipe that ``as_dict`` wrote.
+
+        Raises:
+            ValueError, TypeError: name the field that is unknown, missing, or has a value it cannot have.
+        """
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := sorted(set(fields) - known):
             raise ValueError(f"recipe: unknown field(s) {', '.join(unknown)}")
@@ -258,9 +273,13 @@ HE2015_CIFAR = Recipe(
 )
 
 # ResNet-110: "we use 0.01 to warm up the training until the training error is below 80% (about 400
-# iterations), and then go back to 0.1 and continue training".
+# iterations), and then go back to 0.1 and continue training". Here it is the 400 iterations, whatever the
+# training error is.
 HE2015_CIFAR_WARM_UP = dataclasses.replace(
-    HE2015_CIFAR, name="he2015-cifar-warm-up", warm_up_rate=0.01, warm_up_until=80.0
+    HE2015_CIFAR,
+    name="he2015-cifar-warm-up",
+    learning_rate=0.01,
+    drops=((400, 0.1), *HE2015_CIFAR.drops),
 )
 
 # The same experiment within a laptop's reach: 16x16 images, 10,000 of them, 8 passes. The padding
@@ -330,13 +349,13 @@ RECIPES = {
 }
 
 
-def names():
+def names() -> tuple[str, ...]:
     """The names of all recipes, sorted."""
     return tuple(sorted(RECIPES))
 
 
-def get(name):
+def get(name: str) -> Recipe:
     """The recipe called ``name``; a ``ValueError`` lists the known ones."""
-    if name not in RECIPES:
+    if name not in names():
         raise ValueError(f"unknown recipe {name!r}; known: {', '.join(names())}")
     return RECIPES[name]

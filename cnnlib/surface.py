@@ -6,10 +6,12 @@ arXiv:1712.09913. ``cnnlib.records.surfaces`` keeps surfaces in files.
 import dataclasses
 import itertools
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
+from cnnlib.training.losses import output_kinds
 from cnnlib.training.optimizer import is_kernel
 
 
@@ -33,10 +35,16 @@ class Surface:
     origin: dict = dataclasses.field(default_factory=dict)
 
 
-def direction(model, seed):
-    """A filter-normalised direction: one array for each trainable variable.
+def direction(model: keras.Model, seed: int) -> list[np.ndarray]:
+    """A filter-normalised direction.
 
-    Random numbers for kernels, each filter with the norm of the model's; else zeros.
+    Args:
+        model: a built Keras model.
+        seed: of the random numbers.
+
+    Returns:
+        One array for each trainable variable: random numbers for kernels, each filter with the norm of the
+        model's; else zeros.
     """
     generator = np.random.default_rng(seed)
     arrays = []
@@ -54,8 +62,9 @@ def direction(model, seed):
 
 
 def surface(
-    model, images, labels, *, steps=21, radius=1.0, seeds=(0, 1), batch_size=500
-):  # fmt: skip
+    model: keras.Model, images: np.ndarray, labels: np.ndarray, *, steps: int = 21, radius: float = 1.0,
+    seeds: Sequence[int] = (0, 1), batch_size: int = 500,
+) -> Surface:  # fmt: skip
     """The ``Surface`` around the model's weights, which are put back at the end.
 
     Inference mode: moving means and variances stay those of training.
@@ -93,8 +102,10 @@ def surface(
     return Surface(coordinates, loss, error, tuple(seeds))
 
 
-def loss_and_error(model, images, labels, batch_size=500):
-    """Mean cross-entropy of the scores' softmax, and percent of images wrong."""
+def loss_and_error(
+    model: keras.Model, images: np.ndarray, labels: np.ndarray, batch_size: int = 500
+) -> tuple[float, float]:
+    """Mean cross-entropy of the scores' softmax, and percent of images wrong; arguments as of ``surface``."""
     starts = range(0, len(images), batch_size)
     batches = [model.predict_on_batch(images[i : i + batch_size]) for i in starts]
     scores = np.concatenate(batches).astype("float64")
@@ -109,14 +120,13 @@ def _check(model, images, labels, steps, radius, seeds):
     """Refuse arguments of ``surface`` that do not fit."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"model: expected a Keras model, got {type(model).__name__}")
-    shapes = [tuple(output.shape) for output in model.outputs]
+    shapes = [tuple(output.shape) for output in getattr(model, "outputs", None) or []]
     if len(shapes) != 1 or len(shapes[0]) != 2:
         raise ValueError(f"model {model.name}: expected one output (batch, classes), got {shapes}")
-    last = model.layers[-1]
-    if isinstance(last, keras.layers.Softmax) or (
-        getattr(last, "activation", None) is keras.activations.softmax
-    ):
-        raise ValueError(f"model {model.name} ends in softmax: build it with classifier_activation=None")
+    if (kind := output_kinds(model)[0]) != "scores":
+        raise ValueError(
+            f"model {model.name}: expected scores, got {kind}; classifier_activation=None builds a network so"
+        )
     wanted, found, classes = model.input_shape[1:], images.shape, shapes[0][1]
     sides = zip(wanted, found[1:])
     if len(wanted) != len(found) - 1 or any(a not in (None, b) for a, b in sides) or images.dtype.kind != "f":

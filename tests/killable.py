@@ -1,10 +1,12 @@
-"""A tiny training run in a process of its own, for the tests that kill it.
+"""A tiny data set, network and run, which tests share; and as a program, that run in a process of its own.
 
 ``python killable.py DIRECTORY:KILL,KILL...`` starts the run in DIRECTORY once for each KILL, in a
 forked child that dies by SIGKILL there: a number is seconds after the first iteration, "writing" is in the
 middle of the second checkpoint's bytes, "renaming" just before that checkpoint gets its name,
 "renamed" just after it, "never" lets the run end. The last one writes its weights and history to
-DIRECTORY/result.npz.
+DIRECTORY/result.npz. Several directories are served at once.
+
+``python killable.py START RESULT`` trains 15 iterations from the weights in the file START.
 """
 
 import json
@@ -19,7 +21,7 @@ import numpy as np
 from keras import layers
 
 from cnnlib import files, recipes, training
-from cnnlib.training import runs
+from cnnlib.data import Dataset
 from cnnlib.training import checkpoints, runs
 
 RECIPE = recipes.Recipe(
@@ -32,31 +34,26 @@ RECIPE = recipes.Recipe(
     pixels="per-pixel-mean",
     augmentation="crop-and-mirror",
     pad=1,
-    warm_up_rate=0.01,
-    warm_up_until=45.0,
 )
 
 
-class Images:
-    """200 + 50 images of 8x8 pixels in three classes: noise with a bright, class-dependent row."""
-
-    name, checksum, class_names = "rows", "0123", ("top", "middle", "bottom")
-
-    def __init__(self, train_size=200, test_size=50, side=8, channels=1):
-        generator = np.random.default_rng(5)
-        for part, size in (("train", train_size), ("test", test_size)):
-            labels = generator.integers(0, 3, size)
-            images = generator.integers(0, 120, (size, side, side, channels))
-            images[np.arange(size), labels * (side // 3) + 1] += 60
-            setattr(self, f"x_{part}", images.astype("uint8"))
-            setattr(self, f"y_{part}", labels.astype("int64"))
+def images(train_size=200, test_size=50, side=8, channels=1, class_names=("top", "middle", "bottom")):
+    """Images in three classes: noise with a bright, class-dependent row."""
+    generator = np.random.default_rng(5)
+    parts = {}
+    for part, size in (("train", train_size), ("test", test_size)):
+        labels = generator.integers(0, 3, size)
+        pixels = generator.integers(0, 120, (size, side, side, channels))
+        pixels[np.arange(size), labels * (side // 3) + 1] += 60
+        parts |= {f"x_{part}": pixels.astype("uint8"), f"y_{part}": labels}
+    return Dataset(name="rows", class_names=class_names, **parts)
 
 
 def network(side=8, channels=1, classes=3, dropout=0.2):
     """A convolution, batch normalisation, dropout, a dense layer: everything that has a state."""
     image = keras.Input((side, side, channels))
     x = layers.Conv2D(6, 3, padding="same", use_bias=False, name="conv")(image)
-    x = layers.BatchNormalization(name="normalization")(x)
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="normalization")(x)
     x = layers.Activation("relu")(x)
     x = layers.MaxPooling2D(2)(x)
     x = layers.Flatten()(x)
@@ -69,9 +66,19 @@ def run(directory):
     keras.utils.set_random_seed(3)
     model = network()
     history = training.train(
-        model, Images(), RECIPE, seed=3, directory=directory, verbose=0, checkpoint_seconds=0
+        model, images(), RECIPE, seed=3, directory=directory, verbose=0, checkpoint_seconds=0
     )
     return model, history
+
+
+def compute(start, result):
+    """A short training from given weights, for the comparison of backends."""
+    model = network(dropout=0.0)
+    with np.load(start) as file:
+        model.set_weights([file[f"arr_{i}"] for i in range(len(file.files))])
+    history = training.train(model, images(), RECIPE.shortened(iterations=15), seed=2, verbose=0)
+    measured = [history.final[key] for key in sorted(history.final)]
+    np.savez(result, *model.get_weights(), history=[history.train_loss, history.test_loss], final=measured)
 
 
 def die():
@@ -123,7 +130,7 @@ def live(directory, kill):
         model, history = run(directory / "run")
         lists = {k: v for k, v in history.lists().items() if k != "seconds"}
         weights = {f"weight{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(model.variables)}
-        history = json.dumps({**lists, "warm_up_end": history.warm_up_end})
+        history = json.dumps({**lists, "final": history.final})
         np.savez(directory / "result.npz", history=history, **weights)
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -136,13 +143,22 @@ def live(directory, kill):
     print(json.dumps({**line, "epochs": epochs, "left": left}), flush=True)
 
 
-def main():
+def main(arguments):
     """See the module's text."""
-    for argument in sys.argv[1:]:
-        directory, _, kills = argument.rpartition(":")
-        for kill in kills.split(","):
-            live(pathlib.Path(directory), kill)
+    if ":" not in arguments[0]:
+        compute(*arguments)
+        return
+    children = []
+    for argument in arguments:
+        children.append(os.fork())
+        if children[-1] == 0:
+            directory, _, kills = argument.rpartition(":")
+            for kill in kills.split(","):
+                live(pathlib.Path(directory), kill)
+            os._exit(0)
+    for child in children:
+        os.waitpid(child, 0)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

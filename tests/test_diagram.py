@@ -15,11 +15,13 @@ import cnnlib
 from cnnlib.accounting import account
 from cnnlib.plots.diagram import FILLS, LEGEND, architecture, units
 
+pytestmark = pytest.mark.usefixtures("zero_weights")
+
 NETWORKS = ["lenet5", "alexnet", "nin", "googlenet-aux", "cifar-resnet-56", "resnet-50"]
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
-def drawing(request):
+def drawing(request, zero_weights):
     result = account(cnnlib.models.build(request.param))
     figure = architecture(result)
     figure.canvas.draw()

@@ -81,17 +81,6 @@ def test_scaled_tanh_fixes_plus_and_minus_one():
     np.testing.assert_allclose(values, [-1, 0, 1], atol=2e-5)
 
 
-def test_initial_weights_are_bounded_by_the_fan_in(network):
-    for name, fan_in in (("c1", 25), ("c5", 400), ("f6", 120)):
-        kernel = keras.ops.convert_to_numpy(network.get_layer(name).kernel)
-        assert 0.8 * 2.4 / fan_in < np.abs(kernel).max() <= 2.4 / fan_in
-    c3 = network.get_layer("c3")
-    kernel = keras.ops.convert_to_numpy(c3.dense_kernel())
-    for column in range(16):
-        bound = 2.4 / (25 * c3.linked[:, column].sum())
-        assert 0.8 * bound < np.abs(kernel[..., column]).max() <= bound * (1 + 1e-6)
-
-
 def test_map_loss_by_hand():
     distances = np.array([[1.0, 3.0, 0.5], [2.0, 7.0, 9.0]], "float32")
     j = 1.5
@@ -107,52 +96,3 @@ def test_map_loss_by_hand():
 def test_map_loss_does_not_overflow_at_large_distances():
     found = keras.ops.convert_to_numpy(map_loss(np.array([0]), np.array([[500.0, 900.0]], "float32"), 1.0))
     np.testing.assert_allclose(found, [499.0])
-
-
-@pytest.mark.parametrize("name", ["lenet5", "lenet5-modern"])
-def test_save_load_predict(name, tmp_path):
-    network = cnnlib.models.build(name)
-    images = np.random.default_rng(0).uniform(-0.1, 1.175, (3, 32, 32, 1)).astype("float32")
-    network.save(tmp_path / "network.keras")
-    again = keras.saving.load_model(tmp_path / "network.keras")
-    np.testing.assert_array_equal(again.predict(images, verbose=0), network.predict(images, verbose=0))
-
-
-@pytest.mark.parametrize("name", ["lenet5", "lenet5-modern"])
-def test_two_builds_differ_and_one_seed_repeats(name):
-    def kernel(seed):
-        keras.utils.set_random_seed(seed)
-        layers = cnnlib.models.build(name).layers
-        return [keras.ops.convert_to_numpy(w) for layer in layers for w in layer.trainable_weights]
-
-    assert all(np.array_equal(a, b) for a, b in zip(kernel(1), kernel(1)))
-    assert not np.array_equal(kernel(1)[0], kernel(2)[0])
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"pooling": "median"}, ValueError, "'trainable', 'average', 'max'.*'median'"),
-        ({"output": "svm"}, ValueError, "'rbf', 'dense'.*'svm'"),
-        ({"classes": 26}, ValueError, "classes: expected one of 10, got 26"),
-        ({"output": "dense", "classes": 0}, ValueError, "at least 1, got 0"),
-        ({"output": "dense", "classes": 2.5}, TypeError, "whole number, got 2.5"),
-        ({"input_shape": (28, 28, 1)}, ValueError, "at least 32 pixels, got 28x28"),
-        ({"input_shape": (32, 32)}, TypeError, "height, width, channels"),
-        ({"input_shape": (32, 32, 0)}, ValueError, "at least 1 channel"),
-        ({"widths": (6, 12, 120, 84)}, ValueError, "widths.*16.*12"),
-        ({"widths": (6, 16, 120, 80)}, ValueError, "84 units, but an input of 80"),
-        ({"table": ("X" * 16, "X")}, ValueError, "same length"),
-        ({"table": ("X.",) * 6, "widths": (6, 2, 120, 84)}, ValueError, "at least one X"),
-        ({"widths": (5, 16, 120, 84)}, ValueError, "table of 6 rows, but 5 input maps"),
-        ({"depth": 7}, TypeError, "depth"),
-    ],
-)
-def test_bad_options_are_named(options, error, message):
-    with pytest.raises(error, match=message):
-        cnnlib.models.build("lenet5", **options)
-
-
-def test_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"unknown network .lenet-5. .did you mean 'lenet5'.*lenet5-modern"):
-        cnnlib.models.build("lenet-5")

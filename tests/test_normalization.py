@@ -49,7 +49,7 @@ def test_outputs_and_moving_statistics(training):
 
 
 def test_the_moving_variance_is_the_biased_one():
-    """errata F2. Of 2 x 2 x 1 values the unbiased one is 4/3 of it."""
+    """Of 2 x 2 x 1 values the unbiased one is 4/3 of it."""
     image = keras.Input((2, 1, 1))
     model = keras.Model(image, FusedBatchNormalization(momentum=0.5)(image))
     values = np.array([1.0, 2.0, 3.0, 6.0], "float32")

@@ -1,15 +1,11 @@
 """The committed notebooks are in order, and the tool that says so sees every kind of disorder."""
 
 import sys
-from pathlib import Path
 
 import nbformat
+import notebooks as tool
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-
-import notebooks as tool  # noqa: E402
+from address import PLACEHOLDER
 
 LIBRARY = '''\
 """A library of two tables and two functions."""
@@ -28,10 +24,47 @@ def block(x):
     return x + 1
 
 
+@checked(
+    check_options
+)
 def network(x):
+    """A network, and what else
+    its first lines say.
+
+    Args:
+        x: images.
+    """
     return block(x)
+
+
+class Layer:
+    """A layer.
+
+    Attributes:
+        x: images.
+    """
+
+    @checked(check)
+    def call(self, x):
+        """Nothing.
+
+        Returns:
+            Nothing.
+        """
 '''
 BLOCK = '@staticmethod\ndef block(x):\n    """A block."""\n    return x + 1'
+NETWORK = '''\
+def network(x):
+    """A network, and what else
+    its first lines say.
+    """
+    return block(x)'''
+LAYER = '''\
+class Layer:
+    """A layer."""
+
+    def call(self, x):
+        """Nothing."""'''
 TABLE = "TABLE = [\n    (1, 2),  # a row\n]  # the end"
 
 
@@ -65,7 +98,7 @@ def stored(root, *cells, refresh=True):
         tool.refresh(notebook, root)
     for number, cell in enumerate(tool.code_cells(notebook), 1):
         cell.execution_count = number
-    path = root / "book/01-chapter.ipynb"
+    path = root / "book/page.ipynb"
     nbformat.write(notebook, path)
     return path
 
@@ -105,15 +138,15 @@ def test_quotes_come_from_the_library(root):
     assert (cell.outputs, cell.execution_count) == ([], None), "what an older text printed is gone"
 
 
-def test_quotes_name_what_is_there():
-    """Of the real library as well, and without importing it."""
-    assert tool.source_of("cnnlib.models.lenet5:lenet5").startswith("def lenet5(")
+@pytest.mark.parametrize(("name", "text"), [("network", NETWORK), ("Layer", LAYER)])
+def test_a_quote_has_no_checks_and_of_a_docstring_the_first_paragraph(root, name, text):
+    assert tool.source_of(f"lib.net:{name}", root) == text
 
 
 @pytest.mark.parametrize(
     ("quote", "complaint"),
     [
-        ("lib.net:blocks", r"lib.net defines no blocks; it defines SIZE, TABLE, block, network"),
+        ("lib.net:blocks", r"lib.net defines no blocks; it defines Layer, SIZE, TABLE, block, network"),
         ("lib.nets:block", r"there is no module lib.nets"),
         ("lib.net", r"expected 'module:name'"),
         ("lib.net:", r"expected 'module:name'"),
@@ -138,23 +171,53 @@ def test_the_set_up_cell_is_put_before_the_first_code(root):
     tool.refresh(notebook, root)
     assert [cell.cell_type for cell in notebook.cells] == ["markdown", "code", "code"]
     setup = notebook.cells[1]
-    assert '%pip install --quiet "git+https://github.com/ann/book"' in setup.source
+    assert setup.source == setup_cell("https://github.com/ann/book")
     assert setup.metadata == {"cnnlib": {"setup": True}, "tags": ["remove-cell"]}
 
 
-def test_the_set_up_cell_does_nothing_outside_colab_and_installs_there(root, monkeypatch):
+@pytest.fixture
+def run_in_colab(monkeypatch):
+    """Runs a cell where google.colab is there; returns what pip is asked for."""
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell()
     installed = []
     shell.register_magic_function(installed.append, magic_name="pip")
-    source = tool.SETUP.format(address="https://github.com/ann/book")
-    assert "google.colab" not in sys.modules
-    shell.run_cell(source).raise_error()
-    assert installed == []
-    monkeypatch.setitem(sys.modules, "google.colab", sys)
-    shell.run_cell(source).raise_error()
-    assert installed == ['install --quiet "git+https://github.com/ann/book"']
+
+    def run(source, colab=True):
+        if colab:
+            monkeypatch.setitem(sys.modules, "google.colab", sys)
+        shell.run_cell(source).raise_error()
+        return installed
+
+    return run
+
+
+def setup_cell(address):
+    return tool.SETUP.format(address=address, placeholder=PLACEHOLDER)
+
+
+def test_the_set_up_cell_installs_the_library_in_colab_only(run_in_colab):
+    source = setup_cell("https://github.com/ann/book")
+    assert run_in_colab(source, colab=False) == []
+    assert run_in_colab(source) == ['install --quiet "git+https://github.com/ann/book"']
+
+
+def test_the_set_up_cell_says_that_it_knows_no_address_yet(run_in_colab):
+    source = setup_cell(f"https://github.com/{PLACEHOLDER}/cnnlib")
+    assert run_in_colab(source, colab=False) == []
+    with pytest.raises(RuntimeError, match=r"does not know its own address.*`make address`"):
+        run_in_colab(source)
+    # Whoever takes its advice and writes an address over it gets the library.
+    assert len(run_in_colab(source.replace(f"{PLACEHOLDER}/cnnlib", "ann/book"))) == 1
+
+
+def test_a_set_up_cell_made_anew_need_not_be_run_again(root):
+    path = stored(root)
+    (root / "_config.yml").write_text("repository:\n  url: https://github.com/bob/book\n")
+    notebook = tool.refresh(nbformat.read(path, as_version=4), root)
+    assert "bob/book" in notebook.cells[1].source
+    assert notebook.cells[1].execution_count == 1
 
 
 def test_refreshing_twice_changes_nothing_and_keeps_ids(root):
@@ -256,15 +319,8 @@ def test_a_set_up_cell_that_shows_on_the_page(root):
     assert tool.refresh(notebook, root).cells[1].metadata["tags"] == ["remove-cell"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[Colab](https://colab.research.google.com/github/bob/book/blob/main/book/01-chapter.ipynb)",
-        "`pip install git+https://github.com/bob/book`",
-        "`git clone https://github.com/bob/book.git`",
-    ],
-)
-def test_another_repository_s_address(root, text):
+def test_another_repository_s_address(root):
+    text = "[Colab](https://colab.research.google.com/github/bob/book/blob/main/book/page.ipynb)"
     path = stored(root, nbformat.v4.new_markdown_cell(text))
     assert "names the repository bob/book, but _config.yml says" in the_problem(path, root)
     assert tool.problems(stored(root, nbformat.v4.new_markdown_cell(text.replace("bob", "ann"))), root) == []
@@ -291,8 +347,13 @@ def test_stored_stderr(root):
     assert "stores stderr, 'UserWarning: mind" in the_problem(path, root)
 
 
-@pytest.mark.parametrize("folder", ["home/ann", "root", "Users/ann", "tmp", "content", "var/folders/x"])
-@pytest.mark.parametrize("where", ["source", "text", "printed", "html", "svg", "metadata"])
+@pytest.mark.parametrize(
+    ("where", "folder"),
+    [
+        ("source", "home/ann"), ("text", "root"), ("printed", "Users/ann"), ("html", "tmp"),
+        ("svg", "content"), ("metadata", "var/folders/x"),
+    ],
+)  # fmt: skip
 def test_a_path_of_somebody_s_machine(root, folder, where):
     path = f"/{folder}/file.npz"
     data = {"html": "text__html", "svg": "image__svg+xml", "text": "text__plain"}
@@ -344,10 +405,10 @@ def test_a_gallery_picture_that_is_not_the_chapter_s(root):
     figure = shown(image__png="eA==")
     marks = {"cnnlib": {"gallery": True}, "mystnb": {"image": {"alt": "An x."}}}
     path = stored(root, code("plot()", [figure], **marks))
-    assert "gallery/01-chapter.png is not the figure" in the_problem(path, root)
+    assert "gallery/page.png is not the figure" in the_problem(path, root)
     tool.gallery_path(path).parent.mkdir()
     tool.gallery_path(path).write_bytes(b"y")
-    assert "gallery/01-chapter.png is not the figure" in the_problem(path, root)
+    assert "gallery/page.png is not the figure" in the_problem(path, root)
     tool.gallery_path(path).write_bytes(b"x")
     assert tool.problems(path, root) == []
 
@@ -382,7 +443,7 @@ def test_more_than_two_megabytes(root):
 
 
 def test_no_notebook_at_all(root):
-    path = root / "book/01-chapter.ipynb"
+    path = root / "book/page.ipynb"
     path.write_text("{}")
     assert "not a notebook" in the_problem(path, root)
     path.write_text("half of a no")
@@ -392,7 +453,7 @@ def test_no_notebook_at_all(root):
 def test_the_check_prints_what_is_wrong_and_fails(root, capsys):
     path = stored(root, code("1", [printed("w", "stderr")]))
     assert tool.main(["check", str(path)]) == 1
-    assert "01-chapter.ipynb: cell 2 ('1'): stores stderr" in capsys.readouterr().out
+    assert "page.ipynb: cell 2 ('1'): stores stderr" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         tool.main(["check", str(root / "none.ipynb")])
     assert "there is no notebook" in capsys.readouterr().err

@@ -67,7 +67,10 @@ def test_figures_are_closed_and_narrow_enough_for_a_phone():
     [
         (lambda: plots.curves({}), "at least one"),
         (lambda: plots.curves({"a": [history(1.0), history(1.0, 2.0)]}), r"a: .*\[1, 2\] passes"),
+        (lambda: plots.seeds({}), "at least one value each, got {}"),
+        (lambda: plots.seeds({"a": []}), "at least one value each"),
         (lambda: plots.images(np.zeros((3, 3))), "3 or 4 axes"),
+        (lambda: plots.images(np.zeros((0, 3, 3))), r"expected some, .*\(0, 3, 3\)"),
         (lambda: plots.images(np.zeros((3, 3, 3)), titles=["a"]), "expected 3, one a picture, got 1"),
     ],
 )

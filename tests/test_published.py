@@ -4,8 +4,6 @@ Theirs are built here with random weights, so nothing is downloaded; the files w
 formats of theirs.
 """
 
-import gc
-
 import h5py
 import keras
 import numpy as np
@@ -47,18 +45,6 @@ def assert_same_maps(source, network, pairs):
         assert np.ptp(expected) > 1e-3
         tolerance = 1e-4 * np.abs(expected).max()
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=tolerance, err_msg=name)
-
-
-@pytest.fixture
-def memory_back():
-    """Give the memory of large networks back."""
-    yield
-    keras.backend.clear_session()
-    gc.collect()
-    if keras.backend.backend() == "jax":  # keeps every function that it has compiled
-        import jax
-
-        jax.clear_caches()
 
 
 # The five networks -------------------------------------------------------------------------------
@@ -204,7 +190,7 @@ def test_networks_without_published_weights(name):
 
 @pytest.mark.parametrize(
     "options",
-    [{"stride_on": "3x3"}, {"shortcut": "C"}, {"addition": "after-activation"}, {"normalization": False}],
+    [{"stride_on": "3x3"}, {"shortcut": "C"}, {"widths": (64, 128, 256, 512)}, {"batch_normalization": None}],
 )
 def test_options_that_make_another_function(options):
     with pytest.raises(ValueError, match=f"published ones are for resnet-50 without {next(iter(options))}"):

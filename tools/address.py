@@ -1,10 +1,11 @@
 """The repository's public address: it stands once, in _config.yml, and is derived from there.
 
-    python tools/address.py                                  # print it
-    python tools/address.py https://github.com/OWNER/NAME    # change it everywhere
+    python tools/address.py                                  # make it that of git's remote `origin`
+    python tools/address.py https://github.com/OWNER/NAME    # make it this one
 """
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "https://github.com/"
+PLACEHOLDER = "owner--undecided"  # GitHub allows no two hyphens in a row in an account's name
 # The files that may repeat the address.
 PATTERNS = (
     "_config.yml", "README.md", "CONTRIBUTING.md", "CITATION.cff", "pyproject.toml",
@@ -63,17 +65,29 @@ def change(url, root=ROOT):
     return changed
 
 
-def main(arguments):
-    if not arguments:
-        print(address())
-    elif len(arguments) == 1:
-        try:
-            changed = change(arguments[0])
-        except ValueError as error:
-            return str(error)
-        print("\n".join(f"changed: {path.relative_to(ROOT)}" for path in changed) or "nothing to change")
-    else:
+def origin(root=ROOT):
+    """The address of git's remote `origin` as a browser takes it; a ValueError if not on GitHub."""
+    asked = subprocess.run(
+        ["git", "remote", "get-url", "origin"], cwd=root, capture_output=True, text=True, check=False
+    )
+    found = re.search(r"(?:^|[/@])github\.com[/:](.+)", asked.stdout.strip())
+    if not found:  # the remote's own address may hold a password: it is not printed
+        raise ValueError(
+            "git has no remote `origin` on GitHub here. Name the repository that readers are to open: "
+            f"make address URL={HOST}OWNER/NAME"
+        )
+    return HOST + found[1]
+
+
+def main(arguments, root=ROOT):
+    if len(arguments) > 1:
         return __doc__
+    try:
+        changed = change(arguments[0] if arguments else origin(root), root)
+    except ValueError as error:
+        return str(error)
+    print("\n".join(f"changed: {path.relative_to(root)}" for path in changed) or "nothing to change")
+    print(f"the address is {address(root)}")
     return 0
 
 

@@ -15,8 +15,8 @@ import time
 
 import numpy as np
 
-from cnnlib import data, recipes, records, surface, training
-from cnnlib.__main__ import _add_options
+from cnnlib import data, files, models, recipes, records, surface, training
+from cnnlib.__main__ import add_options
 from cnnlib.records import surfaces
 from cnnlib.training import checkpoints, inputs
 
@@ -39,7 +39,7 @@ def parser():
     result.add_argument("--recipe", required=True)
     result.add_argument("--data", required=True)
     result.add_argument("--iterations", type=int, metavar="N", help="the recipe shortened to N iterations")
-    _add_options(result)
+    add_options(result)
     result.add_argument("--seed", type=int, default=0, help="of the run (default: 0)")
     result.add_argument("--directory", default="runs", help="of the runs' checkpoints (default: runs)")
     result.add_argument("--directions", type=int, nargs="+", default=[0, 1], help="seeds (default: 0 1)")
@@ -59,10 +59,12 @@ def record(options):
     images = data.load(options.data, **size)
     if not 0 < options.images <= len(images.x_train):
         raise ValueError(f"--images: expected 1 to {len(images.x_train)}, got {options.images}")
-    run = {"network": options.network, "options": dict(options.option), "seed": options.seed}
-    name = records.file_name(run["network"], run["options"], recipe.name, images.name, options.seed)
+    network, *_ = models.find(options.network)
+    run = {"network": network, "options": records.plain_options(dict(options.option)), "seed": options.seed}
+    name = records.file_name(network, run["options"], recipe.name, images.name, options.seed)
     directory = pathlib.Path(options.directory) / name.removesuffix(".json")
     refuse_unfinished(directory, recipe)
+    files.check_writable(surfaces.folder(writing=True))
     trained = training.run(data=images, recipe=recipe, directory=directory, verbose=0, **run)
     begun = time.perf_counter()
     found = surface.surface(

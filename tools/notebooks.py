@@ -3,11 +3,13 @@
     python tools/notebooks.py refresh [NOTEBOOK ...]    # quotes and set-up cells from their sources
     python tools/notebooks.py execute [NOTEBOOK ...]    # run in place, store clean outputs
     python tools/notebooks.py check   [NOTEBOOK ...]    # say what is wrong, run nothing
+    python tools/notebooks.py budget  [NOTEBOOK ...]    # how long the chapters are
 
-Without a name: every notebook in book/. `make notebooks` does the three in this order.
+Without a name: every notebook in book/. `make notebooks` does the first three in this order.
 
 A code cell *quotes* the library when its metadata says `{"cnnlib": {"quote": ["module:name", ...]}}`:
-its source is then that of those module-level names, in order, two blank lines apart.
+its source is then that of those module-level names, in order, two blank lines apart, as a reader wants
+it: without checks of the options (`@checked(...)`), and of a docstring the first paragraph.
 """
 
 import argparse
@@ -21,8 +23,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import form
 import nbformat
-from address import ROOT, address, foreign
+from address import PLACEHOLDER, ROOT, address, foreign
+from form import FIGURES, code_cells
 
 MEGABYTES = 2
 KEPT = {"cnnlib", "mystnb", "tags"}  # metadata of a cell that somebody reads
@@ -35,9 +39,15 @@ SETUP = """\
 import sys
 
 if "google.colab" in sys.modules:
-    %pip install --quiet "git+{address}\""""
+    library = "git+{address}"
+    if "{placeholder}" in library:
+        raise RuntimeError(
+            "This copy of the book does not know its own address, and so not where its library is. "
+            "Whoever publishes it runs `make address` in a clone, once; until then, put the address "
+            "of the repository on GitHub in place of {placeholder}/... above"
+        )
+    %pip install --quiet "{{library}}\""""
 SETUP_TAGS = ["remove-cell"]  # the page does not show it
-FIGURES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")
 FOLDERS = "home|root|Users|tmp|private|content|mnt|media|opt|srv|workspaces?|kaggle|var/folders"
 MACHINE = re.compile(
     rf"(?<![\w.~/-])/(?:{FOLDERS})/[\w.]|file:///|\b(?:site|dist)-packages\b|\b[A-Z]:\\+\w|/ipykernel_\d"
@@ -58,8 +68,8 @@ def notebooks(root=ROOT):
 def source_of(quoted, root=ROOT):
     """The lines that define `module:name` in the library, read without importing it.
 
-    Whole lines, decorators included; comments above the definition are not part of it.
-    A ValueError says what is unknown.
+    Whole lines, decorators included but for `@checked(...)`; comments above the definition are not part
+    of it, nor what follows the first paragraph of a docstring. A ValueError says what is unknown.
     """
     module, colon, name = quoted.partition(":")
     if not colon or not name.isidentifier():
@@ -79,15 +89,40 @@ def source_of(quoted, root=ROOT):
                     known[target.id] = node, node
     if name not in known:
         raise ValueError(f"{quoted!r}: {module} defines no {name}; it defines {', '.join(sorted(known))}")
-    first, last = known[name]
-    return "\n".join(text.splitlines()[first.lineno - 1 : last.end_lineno])
+    first, node = known[name]
+    lines = dict(enumerate(text.splitlines(), 1))
+    for part in ast.walk(node):
+        if isinstance(part, (ast.FunctionDef, ast.ClassDef)):
+            shorten(part, lines)
+    return "\n".join(lines[n] for n in range(first.lineno, node.end_lineno + 1) if n in lines)
+
+
+def shorten(definition, lines):
+    """Take the checks of its options and all but the first paragraph of its docstring out of `lines`."""
+    for decorator in definition.decorator_list:
+        if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", None) == "checked":
+            for number in range(decorator.lineno, decorator.end_lineno + 1):
+                del lines[number]
+    first = definition.body[0]
+    if ast.get_docstring(definition) is None:
+        return
+    blank = [n for n in range(first.lineno, first.end_lineno) if not lines[n].strip()]
+    if not blank:
+        return
+    for number in range(blank[0], first.end_lineno + 1):
+        del lines[number]
+    end = blank[0] - 1
+    if end == first.lineno:
+        lines[end] += '"""'
+    else:
+        lines[blank[0]] = " " * first.col_offset + '"""'
 
 
 def wanted_source(cell, root=ROOT):
     """What the library or the configuration says a cell should hold, or None for a cell of its own."""
     marks = cell.metadata.get("cnnlib", {})
     if marks.get("setup"):
-        return SETUP.format(address=address(root))
+        return SETUP.format(address=address(root), placeholder=PLACEHOLDER)
     if "quote" in marks:
         return "\n\n\n".join(source_of(quoted, root) for quoted in marks["quote"])
     return None
@@ -107,15 +142,11 @@ def gallery_path(path):
     return Path(path).parent / "gallery" / f"{Path(path).stem}.png"
 
 
-def code_cells(notebook):
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
 # ----------------------------------------------------------------------------------------- refresh
 
 
 def refresh(notebook, root=ROOT):
-    """Rewrite the quotes and the set-up cell in place; a cell that changes loses its outputs."""
+    """Rewrite the quotes and the set-up cell in place; a quote that changes loses its outputs."""
     code = code_cells(notebook)
     if not code or not code[0].metadata.get("cnnlib", {}).get("setup"):
         cell = nbformat.v4.new_code_cell(metadata={"cnnlib": {"setup": True}})
@@ -123,8 +154,11 @@ def refresh(notebook, root=ROOT):
     code_cells(notebook)[0].metadata["tags"] = SETUP_TAGS
     for cell in code_cells(notebook):
         wanted = wanted_source(cell, root)
-        if wanted is not None and cell.source != wanted:
-            cell.source, cell.outputs, cell.execution_count = wanted, [], None
+        if wanted is None or cell.source == wanted:
+            continue
+        cell.source = wanted
+        if not cell.metadata["cnnlib"].get("setup"):  # which prints nothing, and sets nothing
+            cell.outputs, cell.execution_count = [], None
     return normalise(notebook)
 
 
@@ -207,6 +241,8 @@ def problems(path, root=ROOT):
         found += cell_problems(place, cell, root)
         if cell.cell_type == "code":
             found += output_problems(place, cell, root)
+    if form.is_chapter(path) and path.stem not in form.EXEMPT:
+        found += form.problems(notebook)
     return found
 
 
@@ -290,7 +326,7 @@ def write(notebook, path):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("command", choices=["refresh", "execute", "check"])
+    parser.add_argument("command", choices=["refresh", "execute", "check", "budget"])
     parser.add_argument("notebook", nargs="*", type=Path, help="default: every notebook in book/")
     options = parser.parse_args(arguments)
     failed = False
@@ -303,6 +339,10 @@ def main(arguments=None):
             failed |= bool(found)
             continue
         notebook = nbformat.read(path, as_version=4)
+        if options.command == "budget":
+            if form.is_chapter(path):
+                print(form.report(path, notebook))
+            continue
         if options.command == "refresh":
             try:
                 refresh(notebook)

@@ -6,12 +6,13 @@
 
 import collections
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-from cnnlib.accounting.rules import Call, Cost, Span, Tensor, after_activation, rule
+from cnnlib.accounting.rules import Call, Cost, Field, Span, Tensor, after_activation, rule
 from cnnlib.accounting.tables import as_html, as_text
 
 
@@ -47,11 +48,11 @@ class Row:
     connections: int | None
     activations: int
     bytes: int
-    field: tuple | None
+    field: Field
     inputs: tuple
 
     @property
-    def receptive_field(self):
+    def receptive_field(self) -> int | tuple | None:
         """Side of the receptive field in input pixels, (height, width) if it is not square, or None.
 
         It is the window that holds every pixel the position sees, padding included: at the border a
@@ -60,34 +61,34 @@ class Row:
         return _plain([span.size for span in self.field or ()])
 
     @property
-    def stride(self):
+    def stride(self) -> int | tuple | None:
         """Input pixels from one position's field to the next one's; 0 where all see the same pixels."""
         return _plain([span.jump for span in self.field or ()])
 
     @property
-    def offset(self):
+    def offset(self) -> int | tuple | None:
         """The first input pixel, counted from 0, of the first position's field; negative in the padding."""
         return _plain([span.start for span in self.field or ()])
 
     @property
-    def centre(self):
+    def centre(self) -> float | tuple | None:
         """The centre of the first position's field: pixel 0 has its centre at 0.0, so halves occur."""
         return _plain([span.start + (span.size - 1) / 2 for span in self.field or ()])
 
     @property
-    def is_map(self):
+    def is_map(self) -> bool:
         """Whether it has positions that see different pixels: no flattening or global pooling before it."""
         return bool(self.field) and all(span.axis is not None for span in self.field)
 
     @property
-    def sees_all(self):
+    def sees_all(self) -> bool:
         """Whether every position sees the whole input."""
         return bool(self.field) and all(
             span.axis is None and span.start <= 0 and span.start + span.size >= span.extent
             for span in self.field
         )
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """All of it as what JSON knows."""
         return _plain_data(
             self,
@@ -120,11 +121,11 @@ class Account:
     """
 
     name: str
-    rows: list
+    rows: list[Row]
     outputs: tuple
     unknown: tuple = ()
 
-    def row(self, name):
+    def row(self, name: str) -> Row:
         """The row of this name.
 
         Raises:
@@ -136,38 +137,38 @@ class Account:
         return self.rows[names.index(name)]
 
     @property
-    def parameters(self):
+    def parameters(self) -> int:
         """Trainable parameters."""
         return sum(row.parameters for row in self.rows)
 
     @property
-    def frozen(self):
+    def frozen(self) -> int:
         """Parameters that are not trained: moving statistics, and layers with ``trainable=False``."""
         return sum(row.frozen for row in self.rows)
 
     @property
-    def macs(self):
+    def macs(self) -> int | None:
         """Multiply-accumulates for one image."""
         return _sum(row.macs for row in self.rows)
 
     @property
-    def connections(self):
+    def connections(self) -> int | None:
         """Connections of the layers where they are counted, or None if there is no such layer."""
         counts = [row.connections for row in self.rows if row.connections is not None]
         return None if self.unknown or not counts else sum(counts)
 
     @property
-    def activations(self):
+    def activations(self) -> int:
         """Values of all maps for one image, the input's included."""
         return sum(row.activations for row in self.rows)
 
     @property
-    def bytes(self):
+    def bytes(self) -> int:
         """Bytes that hold them."""
         return sum(row.bytes for row in self.rows)
 
     @property
-    def receptive_field(self):
+    def receptive_field(self) -> int | tuple | None:
         """Receptive field of the last map before the first global pooling or flattening.
 
         With several heads, the largest such field. An average over the whole of a map is a global
@@ -180,11 +181,17 @@ class Account:
         largest = max(maps, key=lambda row: math.prod(span.size for span in row.field), default=None)
         return largest and largest.receptive_field
 
-    def text(self, columns=("name", "kind", "shape", "parameters", "macs", "field", "stride"), width=80):
-        """The table as plain text with these columns; ``width=None`` sets no limit to its lines.
+    def text(
+        self,
+        columns: Sequence[str] = ("name", "kind", "shape", "parameters", "macs", "field", "stride"),
+        width: int | None = 80,
+    ) -> str:
+        """The table as plain text.
 
-        Where they would be longer than ``width``, kinds are cut; if that does not help they are left
-        out, as names mostly tell them, and long names lose their middle.
+        Args:
+            columns: which ones, in this order.
+            width: of its lines at most; None for no limit. Where they would be longer, kinds are cut; if that
+                does not help they are left out, as names mostly tell them, and long names lose their middle.
 
         Raises:
             ValueError: an unknown column; the error lists the known ones.
@@ -219,7 +226,7 @@ class Account:
             columns.remove("connections")  # they tell little more than MACs
         return as_html(self._cells(columns), LEFT, f"Account of {self.name}", self._notes())
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Totals and rows as what JSON knows."""
         totals = "name parameters frozen macs connections activations bytes receptive_field outputs unknown"
         return {**_plain_data(self, totals), "rows": [row.to_dict() for row in self.rows]}
@@ -270,7 +277,7 @@ def _total(account, column):
 # The walk through the graph
 
 
-def account(model, unknown="error"):
+def account(model: keras.Model, unknown: str = "error") -> Account:
     """The ``Account`` of a functional or sequential Keras model.
 
     Exact for convolutions (grouped, dilated, strided, depthwise, separable), dense layers, pooling,
@@ -285,8 +292,8 @@ def account(model, unknown="error"):
 
     Raises:
         TypeError: not a Keras model.
-        ValueError: a model without a graph (not built, or written as a subclass), an input or output of
-            undefined size, or a layer without a rule.
+        ValueError: a model without a graph (not built, or a subclass with its own call), an input or output
+            of undefined size, or a layer without a rule.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"model: expected a Keras model, got {type(model).__name__}")
@@ -297,7 +304,7 @@ def account(model, unknown="error"):
             f"model {model.name!r} has no graph to account for: "
             + (
                 "build it first, with keras.Input(shape) as its first layer or model.build((None, ...))"
-                if isinstance(model, keras.Sequential)
+                if isinstance(model, keras.Sequential) and not _has_own_call(model)
                 else f"{type(model).__name__} is a subclass with its own call; write it as "
                 "keras.Model(inputs, outputs)"
             )
@@ -314,8 +321,16 @@ def account(model, unknown="error"):
 
 
 def _has_graph(layer):
-    """Whether it is a model of which we know how its layers hang together."""
-    return isinstance(layer, keras.Model) and bool(getattr(layer, "outputs", None))
+    """Whether it is a model of which we know how its layers hang together, and that it is run so."""
+    return (
+        isinstance(layer, keras.Model) and bool(getattr(layer, "outputs", None)) and not _has_own_call(layer)
+    )
+
+
+def _has_own_call(model):
+    """Whether a subclass has replaced what Keras runs: a graph that it has may not be the one that is run."""
+    owners = (cls for cls in type(model).__mro__ if "call" in vars(cls))
+    return not next(owners).__module__.startswith("keras.")
 
 
 def _shape(tensor):
@@ -386,7 +401,7 @@ class _Walk:
             if not self.mark:
                 raise ValueError(
                     f"layer {name!r} ({type(operation).__name__}): the account does not know what it does; "
-                    "give it a rule (see cnnlib.rules), or pass unknown='mark'"
+                    "give it a rule (see cnnlib.accounting.rules), or pass unknown='mark'"
                 )
             self.unknown.append(name)
             cost = Cost(None, macs=None)

@@ -15,9 +15,10 @@ neural networks", Distill, doi:10.23915/distill.00021, with rectangles for squar
 
 import functools
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from keras import layers
+from keras import Operation, layers
 
 from cnnlib.layers import (
     FusedBatchNormalization,
@@ -49,10 +50,16 @@ class Span:
 
 # A field is a tuple of spans, one a side of the input: () for an input without sides (a vector), and
 # None where it is unknown. The functions below hand None on.
+Field = tuple[Span, ...] | None
 
 
-def slide(field, windows):
-    """The field behind a sliding window: ``windows`` is axis -> (size, stride, dilation, padding before)."""
+def slide(field: Field, windows: dict[int, tuple[int, int, int, int]]) -> Field:
+    """The field behind a sliding window.
+
+    Args:
+        field: that before it.
+        windows: axis -> (size, stride, dilation, padding before).
+    """
     if field is None:
         return None
     result = []
@@ -69,8 +76,14 @@ def slide(field, windows):
     return tuple(result)
 
 
-def pool_over(field, shape, axes):
-    """The field where each position sees all that the positions along ``axes`` of ``shape`` saw together."""
+def pool_over(field: Field, shape: tuple, axes: Iterable[int]) -> Field:
+    """The field where each position sees all that the positions along some axes saw together.
+
+    Args:
+        field: that before it.
+        shape: of the tensor before it, batch first.
+        axes: of that shape.
+    """
     if field is None:
         return None
     axes = {axis % len(shape) for axis in axes}
@@ -82,17 +95,20 @@ def pool_over(field, shape, axes):
     )
 
 
-def rename(field, axes):
+def rename(field: Field, axes: dict[int, int]) -> Field:
     """The field after a transposition; ``axes`` maps old tensor axes to new ones."""
     return field and tuple(replace(span, axis=axes.get(span.axis)) for span in field)
 
 
-def union(tensors, shape):
-    """The field of a merge of ``tensors`` into one of ``shape``: at each position the smallest window
-    that holds the windows of all.
+def union(tensors: "Iterable[Tensor]", shape: tuple) -> Field:
+    """The field of a merge: at each position the smallest window that holds the windows of all.
 
     Exact for branches with the same jump. A branch that is broadcast along an axis, or branches of
     different jumps, have no single window that slides: all positions then get what all see together.
+
+    Args:
+        tensors: that are merged.
+        shape: of the output, batch first.
     """
     fields = []
     for tensor in tensors:
@@ -132,7 +148,7 @@ class Tensor:
 
     shape: tuple
     dtype: str
-    field: tuple | None
+    field: Field
     source: str = ""
 
 
@@ -140,22 +156,22 @@ class Tensor:
 class Call:
     """One call of a layer: its input tensors, its output shape (batch first), and all its arguments."""
 
-    inputs: tuple
+    inputs: tuple[Tensor, ...]
     output: tuple
     arguments: tuple = ()
 
     @property
-    def shape(self):
+    def shape(self) -> tuple:
         """Shape of the first input, batch first."""
         return self.inputs[0].shape
 
     @property
-    def field(self):
+    def field(self) -> Field:
         """Field of the first input."""
         return self.inputs[0].field
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Number of output values of one image."""
         return math.prod(self.output[1:])
 
@@ -165,15 +181,23 @@ class Cost:
     """What a rule says of one call: field of the output, multiply-accumulates, connections where they
     are counted, and whether the output holds values that the input did not (a reshape's does not)."""
 
-    field: tuple | None
+    field: Field
     macs: int | None = 0
     connections: int | None = None
     new: bool = True
 
 
 @functools.singledispatch
-def rule(operation, call):
-    """The ``Cost`` of one call of a layer, or None if it is unknown; ``rule.register`` adds a class."""
+def rule(operation: Operation, call: Call) -> Cost | None:
+    """What one call of a layer costs; ``rule.register`` adds a class.
+
+    Args:
+        operation: the layer, or the operation of ``keras.ops``.
+        call: its call.
+
+    Returns:
+        The ``Cost``, or None if it is unknown.
+    """
     # The operations behind `x + y` or `keras.ops.relu(x)` have no public classes, only names.
     name = type(operation).__name__
     if type(operation).__module__.startswith(("keras.src.ops.", "keras.src.applications.")):
@@ -183,18 +207,18 @@ def rule(operation, call):
     return None
 
 
-def after_activation(layer, shape, field):
+def after_activation(layer: Operation, shape: tuple, field: Field) -> Field:
     """The field behind the activation that a layer has built in: a softmax needs all of the last axis."""
     name = getattr(getattr(layer, "activation", None), "__name__", None)
     return pool_over(field, shape, [-1]) if name in ("softmax", "log_softmax", "sparsemax", "glu") else field
 
 
-def spatial_axes(layer, shape):
+def spatial_axes(layer: Operation, shape: tuple) -> range:
     """The axes of height and width (or whatever there is between batch and channels)."""
     return range(1, len(shape) - 1) if layer.data_format == "channels_last" else range(2, len(shape))
 
 
-def window(layer, call, size, dilation=None):
+def window(layer: Operation, call: Call, size: tuple, dilation: tuple | None = None) -> Field:
     """The field behind the window of a convolution or pooling layer of ``size`` (one a side)."""
     windows = {}
     for i, axis in enumerate(spatial_axes(layer, call.shape)):
@@ -209,7 +233,7 @@ def window(layer, call, size, dilation=None):
     return slide(call.field, windows)
 
 
-def channels(layer, shape):
+def channels(layer: Operation, shape: tuple) -> int:
     """The number of channels of ``shape``."""
     return shape[-1] if layer.data_format == "channels_last" else shape[1]
 
@@ -256,7 +280,7 @@ def _(layer: layers.AveragePooling1D | layers.AveragePooling2D | layers.AverageP
     return Cost(window(layer, call, layer.pool_size))
 
 
-def global_pooling(layer, call):
+def global_pooling(layer: Operation, call: Call) -> Cost:
     """The rule of global pooling, of one position or of none."""
     return Cost(pool_over(call.field, call.shape, spatial_axes(layer, call.shape)))
 
@@ -271,24 +295,24 @@ def _(layer: layers.Cropping1D | layers.Cropping2D | layers.Cropping3D, call):
     return Cost(shifted(call, spatial_axes(layer, call.shape), layer.cropping, 1))
 
 
-def shifted(call, axes, pairs, sign):
+def shifted(call: Call, axes: Iterable[int], pairs: Sequence, sign: int) -> Field:
     """The field after ``pairs`` (before, behind) of positions were cut off (sign 1) or put on (-1)."""
     if isinstance(pairs[0], int):
         pairs = [pairs]  # one side only
     return slide(call.field, {axis: (1, 1, 1, -sign * pair[0]) for axis, pair in zip(axes, pairs)})
 
 
-def pixelwise(layer, call):
+def pixelwise(layer: Operation, call: Call) -> Cost:
     """The rule of layers whose output at a position needs their inputs at that position only."""
     return Cost(union(call.inputs, call.output))
 
 
-def unchanged(layer, call):
+def unchanged(layer: Operation, call: Call) -> Cost:
     """The rule of layers that do nothing at prediction."""
     return Cost(call.field, new=False)
 
 
-def over_its_axis(layer, call):
+def over_its_axis(layer: Operation, call: Call) -> Cost | None:
     """The rule of layers that compute a statistic over ``layer.axis`` of one image."""
     if layer.axis is None:
         return None
@@ -296,12 +320,12 @@ def over_its_axis(layer, call):
     return Cost(pool_over(call.field, call.shape, axes))
 
 
-def over_the_image(layer, call):
+def over_the_image(layer: Operation, call: Call) -> Cost:
     """The rule of layers that compute a statistic over all positions of one image."""
     return Cost(pool_over(call.field, call.shape, range(len(call.shape))))
 
 
-def concatenated(layer, call):
+def concatenated(layer: Operation, call: Call) -> Cost:
     """The rule of concatenation: along an axis with positions, they no longer count in one step."""
     axis = layer.axis % len(call.shape)
     tensors = [replace(t, field=pool_over(t.field, t.shape, [axis])) for t in call.inputs]
@@ -309,7 +333,7 @@ def concatenated(layer, call):
     return Cost(union([replace(t, shape=shape) for t in tensors], shape))
 
 
-def reshaped(layer, call):
+def reshaped(layer: Operation, call: Call) -> Cost:
     """The rule of a reshape: an axis is followed if it stays whole, and the axes before it together, too."""
     old, new, axes = call.shape, call.output, {}
     for a in range(1, len(old)):
@@ -321,7 +345,7 @@ def reshaped(layer, call):
     return Cost(rename(pool_over(call.field, old, lost), axes), new=False)
 
 
-def permuted(layer, call):
+def permuted(layer: Operation, call: Call) -> Cost | None:
     """The rule of a transposition, of ``layer.dims`` (without the batch) or ``layer.axes`` (with it)."""
     order = (0, *layer.dims) if hasattr(layer, "dims") else layer.axes
     if order is None or order[0] != 0:
@@ -329,7 +353,7 @@ def permuted(layer, call):
     return Cost(rename(call.field, {old: new for new, old in enumerate(order)}), new=False)
 
 
-def reduced(operation, call):
+def reduced(operation: Operation, call: Call) -> Cost | None:
     """The rule of keras.ops.mean, sum, max and min."""
     rank = len(call.shape)
     axes = {axis % rank for axis in operation.axis} if operation.axis is not None else {0}
@@ -342,7 +366,7 @@ def reduced(operation, call):
     return Cost(field)
 
 
-def sliced(operation, call):
+def sliced(operation: Operation, call: Call) -> Cost | None:
     """The rule of ``x[:, ::2, ::2]``: slices with positive steps."""
     key = call.arguments[1]
     key = list(key) if isinstance(key, tuple | list) else [key]
@@ -359,7 +383,7 @@ def sliced(operation, call):
     return Cost(slide(call.field, windows), new=False)
 
 
-def padded(operation, call):
+def padded(operation: Operation, call: Call) -> Cost:
     """The rule of keras.ops.pad."""
     pairs = list(operation.pad_width)
     pairs = pairs * len(call.shape) if len(pairs) == 1 else pairs

@@ -2,13 +2,18 @@
 
 import html
 import math
+from collections.abc import Iterable, Sequence
 
 
-def as_text(table, left, width, notes):
-    """Lines of fixed width, no longer than ``width`` (None: no limit), without trailing spaces.
+def as_text(table: dict[str, list[str]], left: Sequence[str], width: int | None, notes: Iterable[str]) -> str:
+    """Lines of fixed width, without trailing spaces.
 
-    If need be the column "kind" is cut, then left out, and what "name" has too much loses its middle.
-    Columns in ``left`` are flush left.
+    Args:
+        table: column -> its cells.
+        left: the columns that are flush left.
+        width: of a line at most, None for no limit: if need be the column "kind" is cut, then left out, and
+            what "name" has too much loses its middle.
+        notes: lines below the table.
     """
 
     def excess():
@@ -41,8 +46,13 @@ def _without_middle(text, width):
     return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
 
 
-def as_html(table, left, title, notes):
-    """A table in a box of its own that scrolls; it has no colours, so that it takes those of the page."""
+def as_html(table: dict[str, list[str]], left: Sequence[str], title: str, notes: Iterable[str]) -> str:
+    """A table in a box of its own that scrolls; it has no colours, so that it takes those of the page.
+
+    Args:
+        table, left, notes: as for ``as_text``.
+        title: of the table, for those who do not see it.
+    """
     style = "white-space:nowrap;padding:.15em .6em;text-align:"
     styles = [
         style + ("left" if column in left else "right;font-variant-numeric:tabular-nums") for column in table

@@ -12,7 +12,8 @@ forbids the last. Both folders are laid out alike:
   `cifar-10-python.tar.gz` as the public hosts serve it.
 - `imagenette2-160/{train,val}/<wnid>/*.JPEG`, or `imagenette2-160.tgz` as the public host serves it.
 
-A wrong file in CNNLIB_DATA is an error, a wrong one in the cache folder is fetched again.
+A wrong file in CNNLIB_DATA is an error, a wrong one in the cache folder is fetched or made again. The cache
+folder also keeps what takes long to make: CIFAR-10 unpacked, and Imagenette's squares at each size asked for.
 
 Sources. MNIST: LeCun, Cortes and Burges, CC BY-SA 3.0. CIFAR-10: Krizhevsky 2009, "Learning Multiple Layers
 of Features from Tiny Images". Imagenette: Howard 2019, ten classes of ImageNet; the list is under Apache 2.0,
@@ -21,7 +22,7 @@ the photographs under ImageNet's terms (research and education, not commercial).
 set of their own there, so the first 1,437 (four fifths) in scikit-learn's order train and the last 360 test.
 """
 
-from cnnlib.data.download import WrongBytes
+from cnnlib.data.archives import WrongBytes
 from cnnlib.data.sets import Dataset, DataUnavailable, cache_folder, load, names
 
 __all__ = ["DataUnavailable", "Dataset", "WrongBytes", "cache_folder", "load", "names"]

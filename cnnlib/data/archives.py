@@ -8,97 +8,87 @@ import concurrent.futures
 import contextlib
 import hashlib
 import io
-import json
 import pickle
 import re
 import tarfile
-import zipfile
-import zlib
+import time
+from pathlib import Path
 
 import numpy as np
+import pooch
 from PIL import Image
 from tqdm import tqdm
 
-from cnnlib.data.download import WrongBytes, replacing
+from cnnlib.files import leftovers, write_atomically
 
 
-@contextlib.contextmanager
-def readable(path, expected):
-    """Turn whatever goes wrong in reading a damaged file into one WrongBytes that names it."""
+class WrongBytes(ValueError):
+    """A file is there, but it is not what its name says; the message tells what was expected."""
+
+
+def read(path, reader, source, *arguments):
+    """Return what ``reader`` makes of a file of the set ``source``.
+
+    Raises:
+        WrongBytes: it names the file, whatever went wrong. A flipped bit can make any reader raise anything.
+    """
     try:
-        yield
-    except WrongBytes as error:
-        raise WrongBytes(f"{path} is not {expected}: {error}") from None
-    except (
-        OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error,
-        zipfile.BadZipFile, tarfile.TarError, pickle.UnpicklingError,
-    ) as error:  # fmt: skip
-        raise WrongBytes(f"{path} is not {expected}: {type(error).__name__}: {error}") from error
+        return reader(path, source, *arguments)
+    except Exception as error:
+        reason = error if isinstance(error, WrongBytes) else f"{type(error).__name__}: {error}"
+        raise WrongBytes(f"{path} is not {source.title} as it should be: {reason}") from error
 
 
 def sha256(array):
-    """The sha256 of an array's bytes in C order, whatever file it came from."""
+    """The sha256 of an array's bytes in C order."""
     return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
 
 
 # ---- MNIST and CIFAR-10: four arrays ----
 
 
-def read_arrays(path, source, size):
-    """Return the four arrays of an npz file, images at `size`, each checked against its sha256."""
+def _npz(path, source):
+    with np.load(path, allow_pickle=False) as file:
+        return _verified_arrays({key: file[key] for key in source.arrays}, source)
+
+
+def _cifar10_batches(path, source):
+    # Nothing is unpickled that is not, to the byte, what the set's authors packed.
+    algorithm, _, expected = source.archive_checksum.partition(":")
+    if (found := pooch.file_hash(str(path), alg=algorithm)) != expected:
+        size = Path(path).stat().st_size
+        raise WrongBytes(f"{size:,} bytes with {algorithm} {found}, expected {expected}")
+    train, test = [f"data_batch_{number}" for number in range(1, 6)], ["test_batch"]
+    images, labels = {}, {}
+    with tarfile.open(path, "r:gz") as tar:
+        for member in tar:  # in their order there; to seek in a packed file is to unpack it again
+            name = member.name.removeprefix("cifar-10-batches-py/")
+            if name in train + test:
+                if not member.isreg():
+                    raise WrongBytes(f"{member.name} is not a regular file")
+                # Python 2 wrote it; its strings come as bytes.
+                batch = _ArrayUnpickler(tar.extractfile(member), encoding="bytes").load()
+                planes = batch[b"data"].reshape(-1, 3, 32, 32)
+                images[name] = np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
+                labels[name] = np.array(batch[b"labels"], np.uint8)
     arrays = {}
-    with readable(path, f"{source.title} as an npz file with {', '.join(source.arrays)}"):
-        with np.load(path, allow_pickle=False) as file:
-            for key, (shape, expected) in source.arrays.items():
-                array = file[key]
-                if array.dtype != np.uint8 or array.size != np.prod(shape):
-                    raise WrongBytes(f"{key} is {array.dtype} {array.shape}, expected uint8 {shape}")
-                found = sha256(array)
-                if found != expected:
-                    raise WrongBytes(f"{key} has the sha256 {found}, expected {expected}")
-                array = array.reshape(shape)
-                # At once, so that the large training images are gone before the test images come.
-                arrays[key] = halved(array) if array.ndim == 4 and size != source.size else array
-    return arrays
+    for split, names in (("train", train), ("test", test)):
+        arrays[f"x_{split}"] = np.concatenate([images.pop(name) for name in names])
+        arrays[f"y_{split}"] = np.concatenate([labels[name] for name in names])
+    return _verified_arrays(arrays, source)
 
 
-def halved(images):
-    """Average each 2x2 square of pixels, a half rounded up."""
-    count, height, width, channels = images.shape
-    small = np.empty((count, height // 2, width // 2, channels), np.uint8)
-    for start in range(0, count, 1000):
-        chunk = images[start : start + 1000].astype(np.uint16)
-        rows = chunk[:, 0::2] + chunk[:, 1::2]
-        small[start : start + 1000] = (rows[:, :, 0::2] + rows[:, :, 1::2] + 2) // 4
-    return small
-
-
-def write_cifar10(archive, path, source):
-    """Write the arrays of the verified `cifar-10-python.tar.gz` to an npz file, a batch at a time."""
-    batches = {"train": [f"data_batch_{number}" for number in range(1, 6)], "test": ["test_batch"]}
-    with zipfile.ZipFile(path, "w") as file:
-        for split, members in batches.items():
-            labels = []
-            with file.open(f"x_{split}.npy", "w", force_zip64=True) as array:
-                _write_header(array, source.arrays[f"x_{split}"][0])
-                for images, batch_labels in _batches(archive, members, source):
-                    array.write(images)
-                    labels += batch_labels
-            with file.open(f"y_{split}.npy", "w") as array:
-                _write_header(array, (len(labels),))
-                array.write(np.array(labels, np.uint8))
-
-
-def _batches(archive, members, source):
-    with readable(archive, f"{source.title} as its hosts serve it"), tarfile.open(archive, "r:gz") as tar:
-        for name in members:
-            member = tar.getmember(f"cifar-10-batches-py/{name}")
-            if not member.isreg():
-                raise WrongBytes(f"{member.name} is not a regular file")
-            # Python 2 wrote the file; its strings come as bytes.
-            batch = _ArrayUnpickler(tar.extractfile(member), encoding="bytes").load()
-            planes = batch[b"data"].reshape(-1, 3, 32, 32)
-            yield np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), batch[b"labels"]
+def _verified_arrays(arrays, source):
+    verified = {}
+    for key, (shape, expected) in source.arrays.items():
+        array = arrays[key]
+        if array.dtype != np.uint8 or array.size != np.prod(shape):
+            raise WrongBytes(f"{key} is {array.dtype} {array.shape}, expected uint8 {shape}")
+        if (found := sha256(array)) != expected:
+            raise WrongBytes(f"{key} has the sha256 {found}, expected {expected}")
+        array.flags.writeable = False
+        verified[key] = array.reshape(shape)
+    return verified
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -116,34 +106,41 @@ class _ArrayUnpickler(pickle.Unpickler):
         return known[name]
 
 
-def _write_header(file, shape):
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
+def halved(images):
+    """Average each 2x2 square of pixels, a half rounded up."""
+    count, height, width, channels = images.shape
+    small = np.empty((count, height // 2, width // 2, channels), np.uint8)
+    for start in range(0, count, 1000):
+        chunk = images[start : start + 1000].astype(np.uint16)
+        rows = chunk[:, 0::2] + chunk[:, 1::2]
+        small[start : start + 1000] = (rows[:, :, 0::2] + rows[:, :, 1::2] + 2) // 4
+    small.flags.writeable = False
+    return small
 
 
 # ---- Imagenette: photographs ----
 
 
-def read_folder(folder, source):
-    """Return {path: JPEG bytes} of a folder of photographs, sorted and verified against the manifest."""
-    with readable(folder, f"the photographs of {source.title}"):
-        files = [path for split in ("train", "val") for path in (folder / split).glob("*/*.JPEG")]
-        return _verified({path.relative_to(folder).as_posix(): path.read_bytes() for path in files}, source)
+def _folder(path, source):
+    files = [file for split in source.counts for file in (path / split).glob("*/*.JPEG")]
+    return _verified_photographs(
+        {file.relative_to(path).as_posix(): file.read_bytes() for file in files}, source
+    )
 
 
-def read_archive(archive, source):
-    """Return {path: JPEG bytes} of a tar file of photographs, sorted and verified against the manifest."""
-    inside = re.compile(rf"(?:\./)?{source.folder}/((?:train|val)/n\d{{8}}/[^/]+\.JPEG)")
+def _photographs(path, source):
+    inside = re.compile(r"(?:\./)?imagenette2-160/((?:train|val)/n\d{8}/[^/]+\.JPEG)")
     photographs = {}
-    with readable(archive, f"the photographs of {source.title}"), tarfile.open(archive, "r:gz") as tar:
+    with tarfile.open(path, "r:gz") as tar:
         for member in tar:
             match = inside.fullmatch(member.name)
             if match and member.isreg():
                 photographs[match[1]] = tar.extractfile(member).read()
-        return _verified(photographs, source)
+    return _verified_photographs(photographs, source)
 
 
-def _verified(photographs, source):
+def _verified_photographs(photographs, source):
+    """Return {path: JPEG bytes}, sorted: training first, class by class."""
     photographs = dict(sorted(photographs.items()))
     lines = [f"{hashlib.sha256(data).hexdigest()}  {path}\n" for path, data in photographs.items()]
     found = hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -155,40 +152,32 @@ def _verified(photographs, source):
     return photographs
 
 
-def write_squares(photographs, path, owner, source, size):
-    """Decode photographs to one uint8 array of squares, training first, and a JSON note beside it."""
-    counts = {
-        split: [sum(key.startswith(f"{split}/{wnid}/") for key in photographs) for wnid in source.wnids]
-        for split in ("train", "val")
-    }
-    files = list(photographs.values())
-    digest = hashlib.sha256()
-    with (
-        replacing(path, owner) as part,
-        open(part, "wb") as file,
-        concurrent.futures.ThreadPoolExecutor() as pool,
-        tqdm(total=len(files), unit=" photographs", disable=None) as bar,  # None: only in a terminal
-    ):
-        _write_header(file, (len(files), size, size, 3))
-        for start in range(0, len(files), 500):
-            squares = np.stack(list(pool.map(lambda data: square(data, size), files[start : start + 500])))
-            digest.update(squares)
-            file.write(squares)
-            bar.update(len(squares))
-    written = path.stat()
-    note = {
-        "manifest": source.manifest,
-        "counts": counts,
-        "sha256": digest.hexdigest(),
-        "bytes": written.st_size,
-        "modified": written.st_mtime_ns,
-    }
-    with replacing(path.with_suffix(".json"), owner) as part:
-        part.write_text(json.dumps(note, indent=1))
+def write_squares(path, photographs, source, size):
+    """Decode photographs and keep their squares: the pixels of all, then a sha256 that ``squares`` checks."""
+
+    def write(file):
+        digest = _seal(source)
+        files = list(photographs.values())
+        with (
+            concurrent.futures.ThreadPoolExecutor() as pool,
+            tqdm(total=len(files), unit=" photographs", disable=None) as bar,  # None: only in a terminal
+        ):
+            for start in range(0, len(files), 500):
+                images = np.stack(list(pool.map(lambda data: square(data, size), files[start : start + 500])))
+                digest.update(images)
+                file.write(images)
+                bar.update(len(images))
+        file.write(digest.digest())
+
+    for left in leftovers(path):  # up to a gigabyte each; a process that lives has just written to its own
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > 3600:
+                left.unlink()
+    write_atomically(path, write)
 
 
 def square(data, size):
-    """Decode one photograph: RGB, the shorter side brought to `size`, the square in its middle."""
+    """Decode one photograph: RGB, the shorter side brought to ``size``, the square in its middle."""
     with Image.open(io.BytesIO(data)) as image:
         photograph = image.convert("RGB")
     shorter = min(photograph.size)
@@ -199,17 +188,27 @@ def square(data, size):
     return np.asarray(photograph.crop((left, top, left + size, top + size)))
 
 
-def read_squares(path, source):
-    """Return (images, counts) as `write_squares` left them, or None; images stay on disk until used."""
-    try:
-        note = json.loads(path.with_suffix(".json").read_text())
-        if note["manifest"] != source.manifest:
-            return None
-        images = np.load(path, mmap_mode="r", allow_pickle=False)
-        # A gigabyte is not summed each time again: it was as it was written, and nobody has touched it since.
-        untouched = (path.stat().st_size, path.stat().st_mtime_ns) == (note["bytes"], note["modified"])
-        if not untouched and sha256(images) != note["sha256"]:
-            return None
-        return np.asarray(images), note["counts"]
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
-        return None
+def squares(path, source, size):
+    """The images that ``write_squares`` kept, uint8 (N, size, size, 3); they stay on disk until used."""
+    file = np.memmap(path, np.uint8, "r")
+    pixels, digest = np.asarray(file[:-32]), bytes(file[-32:])
+    shape = (sum(map(sum, source.counts.values())), size, size, 3)
+    if pixels.size != np.prod(shape):
+        raise WrongBytes(f"{file.size:,} bytes, expected {np.prod(shape) + 32:,}")
+    seal = _seal(source)
+    seal.update(pixels)  # a gigabyte in a second; without it bit rot would go unseen
+    if seal.digest() != digest:
+        raise WrongBytes("its pixels do not have the sha256 that stands behind them")
+    return pixels.reshape(shape)
+
+
+def _seal(source):
+    return hashlib.sha256(source.manifest.encode())
+
+
+# The files that hold a set, in the order in which they are looked for, and what reads them.
+READERS = {
+    "mnist": {"mnist.npz": _npz},
+    "cifar10": {"cifar10.npz": _npz, "cifar-10-python.tar.gz": _cifar10_batches},
+    "imagenette": {"imagenette2-160": _folder, "imagenette2-160.tgz": _photographs},
+}

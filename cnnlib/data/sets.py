@@ -3,16 +3,20 @@
 import contextlib
 import functools
 import hashlib
+import io
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pooch
+from PIL import Image
 
 from cnnlib.data import archives, download
-from cnnlib.data.download import WrongBytes
+from cnnlib.data.archives import READERS, WrongBytes
 from cnnlib.data.sources import SOURCES
+from cnnlib.files import write_atomically
 
 # Sides that images may be brought to: 8 is the digits' own, 256 is what ImageNet's networks crop from.
 SIZES = range(8, 257)
@@ -28,10 +32,19 @@ class DataUnavailable(OSError):
 class Dataset:
     """Images and labels of one data set, and what is known of them.
 
-    Images: uint8, (N, height, width, channels). Labels: integers from 0, (N,), kept as int64. Arrays are
-    read-only. `checksum` is a sha256 of the content, whatever file it came from; left empty, it is computed.
-    `notice` is None, or the sentence that says that this is not the set that was asked for.
-    Raises TypeError or ValueError where arrays, labels and class names do not fit together.
+    Everything in it is read-only: arrays that could still be written are copied. Another one, with other
+    labels for instance, comes from ``dataclasses.replace(data, y_train=...)``.
+
+    Args:
+        name: what a record calls it.
+        x_train, x_test: images, uint8, (N, height, width, channels).
+        y_train, y_test: labels, integers from 0, (N,); kept as int64.
+        class_names: their number is the number of classes.
+        source: where it was found.
+        notice: None, or the sentence that says that this is not the set that was asked for.
+
+    Raises:
+        TypeError, ValueError: arrays, labels and class names do not fit together; names the one.
     """
 
     name: str
@@ -39,69 +52,57 @@ class Dataset:
     y_train: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
-    class_names: tuple[str, ...]
-    checksum: str = ""
+    class_names: Sequence[str]
     source: str = ""
     notice: str | None = None
 
     def __post_init__(self):
         """Check the parts, and make the arrays read-only."""
+        object.__setattr__(self, "class_names", tuple(self.class_names))
         for split in ("train", "test"):
             images = _checked_images(f"x_{split}", getattr(self, f"x_{split}"))
             labels = _checked_labels(f"y_{split}", getattr(self, f"y_{split}"), len(images), self.classes)
-            for key, array in ((f"x_{split}", images), (f"y_{split}", labels)):
-                array = array.view()
-                array.flags.writeable = False
-                object.__setattr__(self, key, array)
+            labels.flags.writeable = False
+            object.__setattr__(self, f"x_{split}", images)
+            object.__setattr__(self, f"y_{split}", labels)
         if self.x_test.shape[1:] != self.image_shape:
             raise ValueError(f"x_test has images of {self.x_test.shape[1:]}, expected {self.image_shape}")
-        if not self.checksum:
-            object.__setattr__(self, "checksum", _content_checksum(self))
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        """A sha256 of the four arrays, whatever file they came from; computed when it is first asked for.
+
+        Imagenette's pixels may differ in a last bit between versions of the JPEG decoder; then so does this.
+        """
+        small = np.uint8 if self.classes <= 256 else np.int64
+        arrays = {
+            "x_train": self.x_train,
+            "y_train": self.y_train.astype(small),
+            "x_test": self.x_test,
+            "y_test": self.y_test.astype(small),
+        }
+        lines = [f"{key} {array.shape} {archives.sha256(array)}" for key, array in arrays.items()]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of one image."""
         return self.x_train.shape[1:]
 
     @property
-    def classes(self):
+    def classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
 
     @property
-    def train_size(self):
+    def train_size(self) -> int:
         """Number of training images."""
         return len(self.x_train)
 
     @property
-    def test_size(self):
+    def test_size(self) -> int:
         """Number of test images."""
         return len(self.x_test)
-
-    @property
-    def mean(self):
-        """Mean of each channel over the training images, pixels scaled to 0..1."""
-        return self._statistics[0]
-
-    @property
-    def std(self):
-        """Standard deviation of each channel over the training images, pixels scaled to 0..1."""
-        return self._statistics[1]
-
-    @functools.cached_property
-    def _statistics(self):
-        # From counts of the 256 values: exact, and without a float copy of the set.
-        channels = self.image_shape[-1]
-        counts = np.zeros((channels, 256), np.int64)
-        for start in range(0, self.train_size, 1000):
-            chunk = self.x_train[start : start + 1000]
-            for channel in range(channels):
-                counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
-        values = np.arange(256) / 255
-        shares = counts / counts.sum(axis=1, keepdims=True)
-        mean = shares @ values
-        std = np.sqrt((shares * (values - mean[:, np.newaxis]) ** 2).sum(axis=1))
-        return tuple(mean.tolist()), tuple(std.tolist())
 
     def __repr__(self):
         """One line, without paths, the same on every machine."""
@@ -117,6 +118,9 @@ def _checked_images(key, images):
         raise TypeError(f"{key} must be an array of uint8, got {getattr(images, 'dtype', type(images))}")
     if images.ndim != 4 or 0 in images.shape:
         raise ValueError(f"{key} must have the shape (N, height, width, channels), got {images.shape}")
+    if images.flags.writeable:
+        images = images.copy()
+        images.flags.writeable = False
     return images
 
 
@@ -134,43 +138,38 @@ def _checked_labels(key, labels, count, classes):
     return labels.astype(np.int64)
 
 
-def _content_checksum(dataset):
-    small = np.uint8 if dataset.classes <= 256 else np.int64
-    arrays = {
-        "x_train": dataset.x_train,
-        "y_train": dataset.y_train.astype(small),
-        "x_test": dataset.x_test,
-        "y_test": dataset.y_test.astype(small),
-    }
-    return _combined({key: (array.shape, archives.sha256(array)) for key, array in arrays.items()})
+def names() -> tuple[str, ...]:
+    """The names that ``load`` knows."""
+    return tuple(sorted(["digits", *SOURCES]))
 
 
-def _combined(arrays):
-    lines = [f"{key} {shape} {digest}" for key, (shape, digest) in arrays.items()]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+def load(
+    name: str, size: int | None = None, channels: int | None = None, fallback: str | None = None
+) -> Dataset:
+    """Return a data set: from CNNLIB_DATA, from the cache folder, or downloaded.
 
+    Args:
+        name: "mnist", "cifar10", "imagenette" or "digits".
+        size: side of the square images in pixels; None: the set's own. imagenette (own 160) and digits
+            (own 8) are brought to any size in 8..256; cifar10 also comes as 16, squares of 2x2 pixels
+            averaged, a half rounded up.
+        channels: 1 or 3 for digits (grey repeated); the others have only their own.
+        fallback: "digits": where the set cannot be had, print a notice and return the digits, at the size
+            and channels that were asked for. ``name`` and ``notice`` of the ``Dataset`` say so too.
 
-def names():
-    """The names that `load` knows."""
-    return tuple(sorted([*SOURCES, "digits"]))
+    Returns:
+        The ``Dataset``, verified.
 
-
-def load(name, size=None, channels=None, fallback=None):
-    """Return the data set `name` as a Dataset: from CNNLIB_DATA, from the cache folder, or downloaded.
-
-    `size`: side of the square images in pixels, default the set's own. imagenette (own 160) and digits
-    (own 8) are brought to any size in 8..256; cifar10 also comes as 16, squares of 2x2 pixels averaged,
-    a half rounded up. `channels`: 1 or 3 for digits (grey repeated); the others have only their own.
-    `fallback="digits"`: where the set cannot be had, print a notice and return the digits, at the size
-    and channels that were asked for. The Dataset's `name` and `notice` say so too.
-    Raises ValueError or TypeError for what no set has, DataUnavailable where the set cannot be had,
-    and WrongBytes (a ValueError) where a file in CNNLIB_DATA is not what it should be.
+    Raises:
+        TypeError, ValueError: what was asked for is not there in any set.
+        DataUnavailable: the set cannot be had, and there is no fallback; says why, and what to do.
+        WrongBytes: a file in CNNLIB_DATA is not what it should be; names it. It is a ValueError.
     """
     size, channels = _checked_arguments(name, size, channels, fallback)
     if name == "digits":
         return _digits(size, channels)
     try:
-        return _photographs(name, size) if SOURCES[name].manifest else _arrays(name, size)
+        return _public(name, size)
     except DataUnavailable:
         if fallback is None:
             raise
@@ -190,20 +189,18 @@ def _checked_arguments(name, size, channels, fallback):
         raise ValueError(f"unknown data set {name!r}; known: {', '.join(names())}")
     if fallback not in (None, "digits"):
         raise ValueError(f"unknown fallback {fallback!r}; known: None, 'digits'")
+    own = {"size": 8, "channels": 1} if name == "digits" else vars(SOURCES[name])
+    known = {
+        "size": {"mnist": (28,), "cifar10": (32, 16)}.get(name, SIZES),
+        "channels": (1, 3) if name == "digits" else (own["channels"],),
+    }
     for key, value in (("size", size), ("channels", channels)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
             raise TypeError(f"{key} must be an integer or None, got {value!r}")
-    own_size, own_channels = (8, 1) if name == "digits" else (SOURCES[name].size, SOURCES[name].channels)
-    size = own_size if size is None else int(size)
-    channels = own_channels if channels is None else int(channels)
-    sizes = {"mnist": (28,), "cifar10": (32, 16)}.get(name, SIZES)
-    if size not in sizes:
-        valid = f"{sizes[0]}..{sizes[-1]}" if sizes is SIZES else " or ".join(map(str, sizes))
-        raise ValueError(f"{name} has no images of size {size}; size must be {valid}")
-    if channels not in ((1, 3) if name == "digits" else (own_channels,)):
-        valid = "1 or 3" if name == "digits" else own_channels
-        raise ValueError(f"{name} has no images of {channels} channels; channels must be {valid}")
-    return size, channels
+        if value is not None and value not in known[key]:
+            valid = " or ".join(map(str, known[key])) if known[key] is not SIZES else "8..256"
+            raise ValueError(f"{name} has no images with {key} {value}; {key} must be {valid}")
+    return int(size or own["size"]), int(channels or own["channels"])
 
 
 # ---- The sets ----
@@ -211,7 +208,6 @@ def _checked_arguments(name, size, channels, fallback):
 
 def _digits(size, channels, notice=None):
     """scikit-learn's digits: pixels 0..16 spread to 0..255, then resized by linear interpolation."""
-    from PIL import Image
     from sklearn.datasets import load_digits  # a second's import that the other sets do without
 
     bunch = load_digits()
@@ -233,144 +229,131 @@ def _digits(size, channels, notice=None):
     )
 
 
-def _arrays(name, size):
-    """MNIST or CIFAR-10."""
-    source = SOURCES[name]
-    origin, arrays = _find_arrays(name, source, size)
-    own = size == source.size
-    return Dataset(
-        name=name if own else f"{name} ({size}x{size})",
-        **arrays,
-        class_names=source.class_names,
-        checksum=_combined(source.arrays) if own else "",
-        source=origin,
-    )
-
-
-def _find_arrays(name, source, size):
-    given, cached = _given_folder(), cache_folder() / f"{name}.npz"
-    if given is not None and (given / f"{name}.npz").is_file():
-        return f"$CNNLIB_DATA/{name}.npz", archives.read_arrays(given / f"{name}.npz", source, size)
-    if cached.is_file():
-        with contextlib.suppress(WrongBytes):  # a damaged file is replaced below
-            return "cache", archives.read_arrays(cached, source, size)
-    reasons = []
-    with _building(name, source, reasons):
-        if cached.is_file():  # another process may have made it while this one waited
-            try:
-                return "cache", archives.read_arrays(cached, source, size)
-            except WrongBytes as error:
-                reasons.append(str(error))
-        archive, origin = _archive(name, source, reasons)
-        if archive == cached:
-            return origin, archives.read_arrays(cached, source, size)
-        with download.replacing(cached, name) as part:
-            archives.write_cifar10(archive, part, source)
-            arrays = archives.read_arrays(part, source, size)
-        if origin in source.urls:  # 170 MB that nobody needs now; a file put there by hand stays
-            archive.unlink()
-    return origin, arrays
-
-
-def _photographs(name, size):
-    """Imagenette as squares of `size`: decoded the first time, then read from the cache folder."""
-    source = SOURCES[name]
-    path = cache_folder() / f"{name}-{size}.npy"
-    origin, found = "cache", archives.read_squares(path, source)
-    if found is None:
-        reasons = []
-        with _building(name, source, reasons):
-            found = archives.read_squares(path, source)
-            if found is None:
-                photographs, origin = _find_photographs(name, source, reasons)
-                archives.write_squares(photographs, path, name, source, size)
-                found = archives.read_squares(path, source)
-    images, counts = found
-    train = sum(counts["train"])
+def _public(name, size):
+    source, reasons = SOURCES[name], []
+    try:
+        arrays, origin = (_squares if source.manifest else _arrays)(name, size, reasons)
+    except DataUnavailable:
+        raise
+    except OSError as error:  # reading raises WrongBytes, so this was writing
+        reasons.append(f"cache folder: {error.strerror or error}; CNNLIB_CACHE chooses another folder")
+        raise _unavailable(name, reasons) from error
     return Dataset(
         name=name if size == source.size else f"{name} ({size}x{size})",
-        x_train=images[:train],
-        y_train=np.repeat(np.arange(len(source.wnids)), counts["train"]),
-        x_test=images[train:],
-        y_test=np.repeat(np.arange(len(source.wnids)), counts["val"]),
+        **arrays,
         class_names=source.class_names,
-        # Of the files, not of the pixels, whose last bit may differ between versions of a JPEG decoder.
-        checksum=hashlib.sha256(f"{source.manifest} {size}".encode()).hexdigest(),
         source=origin,
     )
 
 
-def _find_photographs(name, source, reasons):
-    places = ((_given_folder(), f"$CNNLIB_DATA/{source.folder}"), (cache_folder(), "cache"))
-    for place, origin in places:
-        if place is not None and (place / source.folder).is_dir():
-            return archives.read_folder(place / source.folder, source), origin
-    archive, origin = _archive(name, source, reasons)
-    return archives.read_archive(archive, source), origin
+def _arrays(name, size, reasons):
+    """MNIST or CIFAR-10."""
+    source = SOURCES[name]
+    arrays, origin, file = _find(name, reasons)
+    if not file.endswith(".npz"):
+        content = io.BytesIO()  # and not the file itself: where the disk is full, zipfile would say so again
+        np.savez(content, **arrays)
+        with contextlib.suppress(OSError):  # then the archive is unpacked each time, which takes seconds
+            write_atomically(cache_folder() / f"{name}.npz", lambda part: part.write(content.getbuffer()))
+    if size != source.size:
+        for key in ("x_train", "x_test"):
+            arrays[key] = archives.halved(arrays[key])
+    return arrays, origin
+
+
+def _squares(name, size, reasons):
+    """Imagenette as squares of ``size``: decoded the first time, then read from the cache folder."""
+    source, origin = SOURCES[name], "cache"
+    path = cache_folder() / f"{name}-{size}.squares"
+    images = _cached(path, archives.squares, source, reasons, size)
+    if images is None:
+        photographs, origin, _ = _find(name, reasons)
+        archives.write_squares(path, photographs, source, size)
+        images = archives.read(path, archives.squares, source, size)
+    arrays, first = {}, 0
+    for split, counts in zip(("train", "test"), source.counts.values()):
+        arrays[f"x_{split}"] = images[first : first + sum(counts)]
+        arrays[f"y_{split}"] = np.repeat(np.arange(len(counts)), counts)
+        first += sum(counts)
+    return arrays, origin
 
 
 # ---- Folders and hosts, and what to say when a set is in none of them ----
 
 
-def cache_folder():
-    """The folder that keeps what was downloaded: CNNLIB_CACHE, or the user's cache folder."""
-    return Path(os.environ.get("CNNLIB_CACHE") or pooch.os_cache("cnnlib")).expanduser()
+def cache_folder() -> Path:
+    """The folder that keeps what was downloaded: CNNLIB_CACHE, or the user's cache folder.
+
+    Returns:
+        Its path, whether it is there or not.
+
+    Raises:
+        DataUnavailable: its name begins with the home folder of somebody who has none.
+    """
+    return _home(os.environ.get("CNNLIB_CACHE") or pooch.os_cache("cnnlib"), "CNNLIB_CACHE")
 
 
 def _given_folder():
     given = os.environ.get("CNNLIB_DATA")
-    return Path(given).expanduser() if given else None
+    return _home(given, "CNNLIB_DATA") if given else None
 
 
-@contextlib.contextmanager
-def _building(name, source, reasons):
-    """Hold the cache folder's lock for this set; what the disk refuses becomes DataUnavailable."""
-    folder = cache_folder()
+def _home(folder, variable):
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with download.lock(folder, name):
-            yield
-    except DataUnavailable:
-        raise
-    except OSError as error:
-        reason = f"cache folder {folder}: {error.strerror or error}; CNNLIB_CACHE chooses another folder"
-        raise _unavailable(name, source, [*reasons, reason]) from error
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise DataUnavailable(f"{folder}: {error} {variable} chooses another folder.") from None
 
 
-def _archive(name, source, reasons):
-    """Return (path, origin) of the verified archive, downloaded if need be; the lock must be held."""
-    given, cached = _given_folder(), cache_folder() / source.archive
-    if given is not None and (given / source.archive).is_file():
-        with archives.readable(given / source.archive, f"{source.title} as its hosts serve it"):
-            download.verify(given / source.archive, source.archive_checksum)
-        return given / source.archive, f"$CNNLIB_DATA/{source.archive}"
-    if cached.is_file():
-        try:
-            download.verify(cached, source.archive_checksum)
-            return cached, "cache"
-        except WrongBytes as error:
-            reasons.append(f"{cached}: {error}")
+def _find(name, reasons):
+    """Return (content, origin, file name) of the first file that holds the set, downloaded if need be."""
+    source, given = SOURCES[name], _given_folder()
+    for file, reader in READERS[name].items():
+        if given and os.path.exists(given / file):
+            return archives.read(given / file, reader, source), f"$CNNLIB_DATA/{file}", file
+        content = _cached(cache_folder() / file, reader, source, reasons)
+        if content is not None:
+            return content, "cache", file
     if os.environ.get("CNNLIB_OFFLINE", "") not in ("", "0"):
         reasons.append(f"no host was tried, as CNNLIB_OFFLINE is set: {', '.join(source.urls)}")
-        raise _unavailable(name, source, reasons)
+        raise _unavailable(name, reasons)
+    url = download.fetch(source, cache_folder(), reasons)
+    if url is None:
+        raise _unavailable(name, reasons)
+    reader = READERS[name][source.archive]
+    return archives.read(cache_folder() / source.archive, reader, source), url, source.archive
+
+
+def _cached(path, reader, source, reasons, *arguments):
+    """What a file in the cache folder holds; None where it is not there or damaged, and is made again."""
     try:
-        url = download.fetch(source.urls, source.archive_checksum, cached, name, download.TIMEOUT)
-    except download.MirrorsFailed as error:
-        raise _unavailable(name, source, [*reasons, *error.reasons]) from None
-    return cached, url
+        return archives.read(path, reader, source, *arguments) if os.path.exists(path) else None
+    except WrongBytes as error:
+        reasons.append(str(error))
+        return None
 
 
-def _unavailable(name, source, reasons):
+def _unavailable(name, reasons):
     """The error that says where was looked, why each place failed, and what to put where by hand."""
-    given = _given_folder()
-    other = f"the folder {source.folder}" if source.manifest else f"{name}.npz"
+    source, given, cache = SOURCES[name], _given_folder(), cache_folder()
+    others = [file for file in READERS[name] if file != source.archive]
     lines = [
         f"{source.title} could not be had.",
-        f"  CNNLIB_DATA: {'not set' if given is None else f'{given} does not hold it'}",
-        f"  cache folder: {cache_folder()} does not hold it",
+        f"  CNNLIB_DATA: {'not set' if given is None else _searched(given)}",
+        f"  cache folder: {_searched(cache)}",
         *(f"  {reason}" for reason in reasons),
         f"By hand: put {source.archive} ({source.archive_checksum.replace(':', ' ')}, from any host)"
-        + ("" if other == source.archive else f" or {other}"),
-        f"into {cache_folder()}, or into another folder and its path into CNNLIB_DATA.",
+        + "".join(f" or {file}" for file in others),
+        f"into {cache}, or into another folder and its path into CNNLIB_DATA.",
     ]
     return DataUnavailable("\n".join(lines))
+
+
+def _searched(folder):
+    try:
+        os.stat(os.path.join(folder, "."))
+    except FileNotFoundError:
+        return f"{folder} is not there"
+    except OSError as error:
+        return f"{folder} cannot be searched: {error.strerror}"
+    return f"{folder} does not hold it"

@@ -2,7 +2,11 @@
 
 import difflib
 import inspect
+import os
 import re
+from collections.abc import Callable
+
+import keras
 
 from cnnlib.models import alexnet, cifar_resnet, googlenet, lenet5, nin, resnet, vgg
 from cnnlib.models.published import check_published, load_published
@@ -29,34 +33,55 @@ for n in cifar_resnet.DEPTHS:
 ALIASES = {"vgg16": "vgg-d", "vgg19": "vgg-e"}
 
 
-def names():
+def names() -> tuple[str, ...]:
     """The names of all networks, sorted."""
     return tuple(sorted(NETWORKS))
 
 
-def find(name):
-    """The name without aliases, the function that builds this network, and the options of the variant.
+def find(name: str) -> tuple[str, Callable, dict]:
+    """What a name stands for; nothing is built.
+
+    Args:
+        name: one of ``names()``, an alias, or ``cifar-plain-n`` or ``cifar-resnet-n``, n = 6k + 2.
+
+    Returns:
+        The name without aliases, the function that builds this network, and the options of the variant.
 
     Raises:
-        ValueError: an unknown name; the error lists the known ones.
+        ValueError: an unknown name (the error lists the known ones), or a depth that there is not.
     """
-    name = ALIASES.get(name, name) if isinstance(name, str) else name
-    if name in NETWORKS:
-        return name, *NETWORKS[name]
-    family = re.fullmatch(r"cifar-(plain|resnet)-([0-9]+)", str(name))
+    known = ALIASES.get(name, name) if isinstance(name, str) else None
+    if known in NETWORKS:
+        return known, *NETWORKS[known]
+    family = re.fullmatch(r"cifar-(plain|resnet)-([1-9][0-9]{0,99})", str(name))
     if family:
         _, function, variant = find(f"cifar-{family[1]}-20")
-        return name, function, {**variant, "depth": int(family[2])}
+        return name, function, {**variant, "depth": cifar_resnet.check_depth(int(family[2]))}
     close = difflib.get_close_matches(str(name), [*NETWORKS, *ALIASES], n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     raise ValueError(f"unknown network {name!r}{hint}; known: {', '.join([*names(), *ALIASES])}")
 
 
-def build(name, *, weights=None, **options):
-    """A new network with random weights, as its paper has it; ``options`` replace those of the variant.
+def build(name: str, *, weights: str | os.PathLike | None = None, **options) -> keras.Model:
+    """A new network with random weights, as its paper has it.
 
-    ``weights`` ("imagenet" or the path of a file) takes the place of the random weights by published
-    ones: see ``cnnlib.models.published``.
+    Args:
+        name: as for ``find``.
+        weights: "imagenet" or the path of a file, for published weights in place of the random ones: see
+            ``cnnlib.models.published``.
+        options: in place of those of the variant. What all networks have:
+
+            - ``input_shape``: (height, width, channels) of the images;
+            - ``classes``: how many;
+            - ``kernel_initializer``: of all kernels, an initializer of Keras, its name or configuration;
+            - ``classifier_activation``: None for scores, "softmax" for probabilities.
+
+            Some have ``dense``, the units of the hidden dense layers, and ``dropout``, the share of them (of
+            the last maps in ``nin`` and ``googlenet``) that is left out in training. All others stand with
+            the function of the network.
+
+    Returns:
+        The network, a functional model with the name of ``find``.
 
     Raises:
         ValueError: an unknown name (the error lists the known ones) or an option out of range.

@@ -7,10 +7,10 @@ The paper prints 224 pixels, but its 55x55 maps follow from 227 (no padding, 11x
 """
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
-from cnnlib.layers import GroupedConv2D, LocalResponseNormalization
-from cnnlib.models.checks import check_classes, check_input_shape, check_rows, each_its_own, smallest_side
+from cnnlib.layers import GroupedConv2D, LocalResponseNormalization, check_number, check_whole
+from cnnlib.models.checks import check_input_shape, check_rows, checked, one_of
 
 # Sections 3.3 to 3.5 and 5, one row a convolutional layer: side and stride of the filters, maps,
 # groups, initial biases, and what follows.
@@ -24,6 +24,15 @@ TABLE = (
 
 UNGROUPED = tuple((side, stride, maps, 1, *rest) for side, stride, maps, _, *rest in TABLE)
 
+COLUMNS = {
+    "side": check_whole,
+    "stride": check_whole,
+    "maps": check_whole,
+    "groups": check_whole,
+    "bias": check_number,
+    "what follows": one_of("", "normalise", "pool", "normalise pool"),
+}
+
 # Units of the two hidden layers.
 DENSE = (4096, 4096)
 
@@ -34,8 +43,10 @@ POOL_SIDE, POOL_STRIDE = 3, 2
 NORMAL = {"class_name": "RandomNormal", "config": {"stddev": 0.01}}
 
 
-def alexnet_layer(x, row, number, kernel_initializer):
-    """One row of the table: convolution and ReLU, then normalisation and max pooling where it says so."""
+def alexnet_layer(
+    x: KerasTensor, row: tuple, number: int, kernel_initializer: str | dict = NORMAL
+) -> KerasTensor:  # fmt: skip
+    """A row of the table: convolution, ReLU, then normalisation and pooling if so."""
     side, stride, maps, groups, bias, then = row
     convolution = GroupedConv2D if groups > 1 else layers.Conv2D
     x = convolution(
@@ -57,31 +68,41 @@ def alexnet_layer(x, row, number, kernel_initializer):
     return x
 
 
+def check_options(*, input_shape, table, **others):
+    """The table, and an input that leaves a position after all of its layers."""
+    check_rows("table", table, COLUMNS)
+    before = input_shape[-1]
+    for _, _, maps, groups, *_ in table:
+        if before % groups or maps % groups:
+            raise ValueError(f"table: groups: {groups} do not divide {before} and {maps} maps")
+        before = maps
+    smallest = 1
+    for number, (side, stride, *_, then) in reversed(list(enumerate(table, start=1))):
+        if "pool" in then:
+            smallest = (smallest - 1) * POOL_STRIDE + POOL_SIDE
+        smallest = (smallest - 1) * stride + (side if number == 1 else 1)
+    check_input_shape("input_shape", input_shape, smallest)
+
+
+@checked(check_options)
 def alexnet(
-    input_shape=(227, 227, 3),
-    classes=1000,
-    *,
-    table=TABLE,
-    dense=DENSE,
-    dropout=0.5,
-    kernel_initializer=NORMAL,
-    classifier_activation=None,
-    name="alexnet",
-):
-    """AlexNet of Krizhevsky et al. 2012: images (batch, 227, 227, 3) to class scores (batch, 1000).
+    input_shape: tuple = (227, 227, 3), classes: int = 1000, *, table: tuple = TABLE,
+    dense: tuple = DENSE, dropout: float = 0.5,
+    kernel_initializer: str | dict = NORMAL,
+    classifier_activation: str | None = None, name: str = "alexnet",
+) -> keras.Model:  # fmt: skip
+    """Images (batch, 227, 227, 3) to scores (batch, 1000): Krizhevsky et al. 2012.
 
-    ``table`` has one row a convolutional layer, ``dense`` one number a hidden layer. An option that
-    cannot be met raises a ValueError or TypeError that names it.
+    Args:
+        table: a row for each convolutional layer: side, stride, maps, groups, bias, what follows
+            ("", "normalise", "pool" or "normalise pool").
+
+    Raises:
+        ValueError, TypeError: an option that cannot be met; the text names it.
     """
-    check_rows("table", table, ("side", "stride", "maps", "groups", "bias", "what follows"))
-    steps = [(table[0][0], table[0][1])]
-    steps += [(POOL_SIDE, POOL_STRIDE) for row in table if "pool" in row[-1]]
-    check_input_shape(input_shape, smallest=smallest_side(steps))
-    kernel_initializer = each_its_own(kernel_initializer)
-
     x = image = keras.Input(input_shape, name="image")  # 227x227x3
     for number, row in enumerate(table, start=1):
-        # 55x55x96, pooled 27; 27x27x256, pooled 13; 13x13x384; 13x13x384; 13x13x256, pooled 6
+        # 55x55x96, pooled 27; 27x27x256, pooled 13; 13x13x384, 384, 256, pooled 6
         x = alexnet_layer(x, row, number, kernel_initializer)
     x = layers.Flatten(name="flatten")(x)  # 9216
     for number, units in enumerate(dense, start=len(table) + 1):
@@ -94,7 +115,7 @@ def alexnet(
         )(x)  # 4096
         x = layers.Dropout(dropout, name=f"dropout{number}")(x)
     x = layers.Dense(
-        check_classes(classes),
+        classes,
         activation=classifier_activation,
         kernel_initializer=kernel_initializer,
         name=f"fc{len(table) + len(dense) + 1}",

@@ -24,14 +24,9 @@ PUBLISHED = {
 
 # Options that leave a network the function that the published weights were trained for.
 HARMLESS = (
-    "input_shape",
-    "classes",
-    "classifier_activation",
-    "dropout",
-    "kernel_initializer",
-    "zero_last_gamma",
+    "input_shape", "classes", "classifier_activation", "dropout", "kernel_initializer", "zero_last_gamma",
     "batch_normalization",
-)
+)  # fmt: skip
 
 # Our name of a layer -> that of keras.applications.
 NAMES = (
@@ -48,8 +43,13 @@ NAMES = (
 )
 
 
-def check_published(network, weights, options):
+def check_published(network: str, weights: str | os.PathLike, options: dict) -> None:
     """Nothing, where ``weights`` can be asked for the network with these options.
+
+    Args:
+        network: its name, without aliases.
+        weights: "imagenet" or the path of a file.
+        options: what ``cnnlib.models.build`` was given.
 
     Raises:
         ValueError: there are no weights for this network, or the options make it another function.
@@ -59,6 +59,8 @@ def check_published(network, weights, options):
     if network not in PUBLISHED:
         raise ValueError(f"weights: there are none for {network!r}, only for {', '.join(PUBLISHED)}")
     changed = [option for option in options if option not in HARMLESS]
+    if options.get("batch_normalization", {}) is None:
+        changed.append("batch_normalization=None")
     if changed:
         raise ValueError(f"weights: the published ones are for {network} without {', '.join(changed)}")
     expected = f'weights: expected "imagenet" or the path of a file, got {weights!r}'
@@ -70,8 +72,12 @@ def check_published(network, weights, options):
         raise ValueError(f"weights: those of ImageNet tell 1000 classes, got classes={options['classes']!r}")
 
 
-def load_published(model, weights):
-    """Give ``model``, one of ``PUBLISHED`` by its name, the weights "imagenet" or those of a file.
+def load_published(model: keras.Model, weights: str | os.PathLike) -> None:
+    """Give a network published weights.
+
+    Args:
+        model: one of ``PUBLISHED`` by its name.
+        weights: "imagenet" or the path of a file.
 
     Raises:
         ConnectionError: "imagenet" could not be downloaded.
@@ -96,12 +102,12 @@ def load_published(model, weights):
         )
         try:
             source.load_weights(weights)
-        except (ValueError, OSError, KeyError) as error:
+        except Exception as error:  # a damaged file raises many kinds
             raise ValueError(f"weights: {weights} does not hold those of {name}: {error}") from error
     carry(source, model)
 
 
-def carry(source, model):
+def carry(source: keras.Model, model: keras.Model) -> None:
     """Copy all weights of ``source``, a network of ``keras.applications``, into ``model``, the same of ours.
 
     Their ResNets have biases before batch normalisation, and its epsilon is another. The same outputs
@@ -111,28 +117,28 @@ def carry(source, model):
     Raises:
         ValueError: a layer of ``model`` that ``source`` does not have, or has in another shape.
     """
-    for layer in model.layers:
-        if not layer.weights:
-            continue
+    twins = {layer.name: layer for layer in source.layers}
+    carried = []
+    for layer in filter(lambda layer: layer.weights, model.layers):
         name = source_name(layer.name)
-        try:
-            twin = source.get_layer(name)
-        except ValueError:
-            raise ValueError(f"weights: {source.name} has no layer {name} for our {layer.name}") from None
-        values = twin.get_weights()
+        if name not in twins:
+            raise ValueError(f"weights: {source.name} has no layer {name} for our {layer.name}")
+        values = twins[name].get_weights()
         if isinstance(layer, keras.layers.BatchNormalization):
             gamma, beta, mean, variance = values
-            _, bias = source.get_layer(name.replace("_bn", "_conv")).get_weights()
-            values = [gamma, beta, mean - bias, variance + (twin.epsilon - layer.epsilon)]
+            _, bias = twins[name.replace("_bn", "_conv")].get_weights()
+            values = [gamma, beta, mean - bias, variance + (twins[name].epsilon - layer.epsilon)]
         elif not getattr(layer, "use_bias", True):
             values = values[:1]
         shapes = [value.shape for value in values], [tuple(weight.shape) for weight in layer.weights]
         if shapes[0] != shapes[1]:
             raise ValueError(f"weights: for {layer.name} expected the shapes {shapes[1]}, got {shapes[0]}")
+        carried.append((layer, values))
+    for layer, values in carried:
         layer.set_weights(values)
 
 
-def source_name(name):
+def source_name(name: str) -> str:
     """The name of our layer ``name`` in the networks of ``keras.applications``."""
     for pattern, theirs in NAMES:
         if re.fullmatch(pattern, name):

@@ -1,26 +1,17 @@
 """ResNet: He, Zhang, Ren and Sun 2015, "Deep residual learning for image recognition",
 arXiv:1512.03385 (CVPR 2016), Table 1, Figs. 3 and 5, section 3.
 
-``plain-18``, ``plain-34`` and ``resnet-18``, ``-34``, ``-50``, ``-101``, ``-152`` for ImageNet. The
-shortcuts are the paper's option B unless asked otherwise (its Table 2 compares plain and residual networks
-with A). The stride stands on the first 1x1 layer of a bottleneck, as in the paper; on the 3x3 layer it
-gives the network often called v1.5. The paper states no constants of batch normalisation: ours are those
-of its reproductions. ``zero_last_gamma`` (Goyal et al. 2017, arXiv:1706.02677) is not in the paper.
+``plain-18``, ``plain-34`` and ``resnet-18``, ``-34``, ``-50``, ``-101``, ``-152`` for ImageNet. The paper
+states no constants of batch normalisation: ours are those of its reproductions.
+The parts take and give maps (batch, height, width, maps); ``**options`` are those of the parts they call.
 """
 
-from functools import partial
-
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from cnnlib.layers import FusedBatchNormalization, ZeroChannels
-from cnnlib.models.checks import (
-    check_choice,
-    check_classes,
-    check_input_shape,
-    check_lengths,
-    each_its_own,
-)
+from cnnlib.models import checks
+from cnnlib.models.checks import checked
 
 # Table 1: the block, and how often it stands in conv2_x, conv3_x, conv4_x, conv5_x.
 TABLE = {
@@ -49,57 +40,62 @@ HE_NORMAL = {
 
 
 def convolution(
-    x, maps, side, stride=1, *, relu=True, gamma="ones", kernel_initializer, normalization, name
-):  # fmt: skip
+    x: KerasTensor, maps: int, side: int, stride: int = 1, *, relu: bool = True,
+    gamma: str = "ones", batch_normalization: dict | None = BATCH_NORMALIZATION,
+    kernel_initializer: str | dict = HE_NORMAL, name: str,
+) -> KerasTensor:  # fmt: skip
     """Convolution, batch normalisation and, unless ``relu=False``, ReLU.
 
-    Batch normalisation subtracts any bias: only without it (``normalization=None``)
-    there is one.
+    Batch normalisation subtracts any bias: only without it (None) there is one.
     """
     padding = "same"
     if stride > 1 and side > 1:
-        # On even maps "same" would pad at the right and bottom only. The original
-        # pads both sides.
+        # On even maps "same" pads right and bottom only, the original on both sides.
         x = layers.ZeroPadding2D(side // 2, name=f"{name}_pad")(x)
         padding = "valid"
     x = layers.Conv2D(
-        maps,
-        side,
-        strides=stride,
-        padding=padding,
-        use_bias=normalization is None,
-        kernel_initializer=kernel_initializer,
-        name=name,
-    )(x)
-    if normalization is not None:
-        settings = {**normalization, "gamma_initializer": gamma}
+        maps, side, stride, padding, use_bias=batch_normalization is None,
+        kernel_initializer=kernel_initializer, name=name,
+    )(x)  # fmt: skip
+    if batch_normalization is not None:
+        settings = {**BATCH_NORMALIZATION, **batch_normalization}
+        settings["gamma_initializer"] = gamma
         x = FusedBatchNormalization(**settings, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
-def basic(x, maps, stride, convolve, gamma, stride_on, name):
+def basic(
+    x: KerasTensor, maps: int, stride: int = 1, *, gamma: str = "ones", name: str,
+    **options,
+) -> KerasTensor:  # fmt: skip
     """The two layers of the block in Fig. 5, left, up to the addition."""
-    x = convolve(x, maps, 3, stride, name=f"{name}_conv1")
-    return convolve(x, maps, 3, relu=False, gamma=gamma, name=f"{name}_conv2")
+    x = convolution(x, maps, 3, stride, **options, name=f"{name}_conv1")
+    last = f"{name}_conv2"
+    return convolution(x, maps, 3, relu=False, gamma=gamma, **options, name=last)
 
 
-def bottleneck(x, maps, stride, convolve, gamma, stride_on, name):
+def bottleneck(
+    x: KerasTensor, maps: int, stride: int = 1, stride_on: str = "1x1", *,
+    gamma: str = "ones", name: str, **options,
+) -> KerasTensor:  # fmt: skip
     """The three layers of the block in Fig. 5, right, up to the addition."""
     first, second = (stride, 1) if stride_on == "1x1" else (1, stride)
-    x = convolve(x, maps, 1, first, name=f"{name}_conv1")
-    x = convolve(x, maps, 3, second, name=f"{name}_conv2")
-    maps = EXPANSION * maps
-    return convolve(x, maps, 1, relu=False, gamma=gamma, name=f"{name}_conv3")
+    x = convolution(x, maps, 1, first, **options, name=f"{name}_conv1")
+    x = convolution(x, maps, 3, second, **options, name=f"{name}_conv2")
+    maps, last = EXPANSION * maps, f"{name}_conv3"
+    return convolution(x, maps, 1, relu=False, gamma=gamma, **options, name=last)
 
 
-BRANCHES = {"basic": basic, "bottleneck": bottleneck}
-
-
-def shortcut_of(x, maps, stride, option, convolve, name):
-    """A block's input in the shape of its output, by option A, B or C of section 4.1."""
+@checked(checks.check_shortcut)
+def shortcut(
+    x: KerasTensor, maps: int, stride: int = 1, option: str = "B", *, name: str,
+    **options,
+) -> KerasTensor:  # fmt: skip
+    """A block's input in the shape of its output: option A, B or C of section 4.1."""
     changes = stride > 1 or x.shape[-1] != maps
     if option == "C" or (option == "B" and changes):
-        return convolve(x, maps, 1, stride, relu=False, name=f"{name}_shortcut")
+        name = f"{name}_shortcut"
+        return convolution(x, maps, 1, stride, relu=False, **options, name=name)
     if stride > 1:
         # Every second row and column.
         x = layers.MaxPooling2D(1, stride, name=f"{name}_subsample")(x)
@@ -108,14 +104,20 @@ def shortcut_of(x, maps, stride, option, convolve, name):
     return x
 
 
+@checked(checks.check_block)
 def block(
-    x, maps, stride, *, kind, shortcut, stride_on, addition, gamma, convolve, name
-):  # fmt: skip
-    """A residual block, or with ``shortcut=None`` a plain one; its last layer is ``name``."""
-    y = BRANCHES[kind](x, maps, stride, convolve, gamma, stride_on, name)
-    if shortcut is None:
+    x: KerasTensor, maps: int, stride: int = 1, *, kind: str = "basic",
+    option: str | None = "B", stride_on: str = "1x1",
+    addition: str = "before-activation", gamma: str = "ones", name: str, **options,
+) -> KerasTensor:  # fmt: skip
+    """A residual block, plain with ``option=None``; its last layer is ``name``."""
+    if kind == "basic":
+        y = basic(x, maps, stride, gamma=gamma, **options, name=name)
+    else:
+        y = bottleneck(x, maps, stride, stride_on, gamma=gamma, **options, name=name)
+    if option is None:
         return layers.ReLU(name=name)(y)
-    x = shortcut_of(x, y.shape[-1], stride, shortcut, convolve, name)
+    x = shortcut(x, y.shape[-1], stride, option, **options, name=name)
     if addition == "after-activation":
         y = layers.ReLU(name=f"{name}_relu")(y)
         return layers.Add(name=name)([x, y])
@@ -123,94 +125,56 @@ def block(
     return layers.ReLU(name=name)(y)
 
 
-def stages(x, blocks, widths, first, **options):
-    """All stages, numbered from ``first``; every stage but this one starts at half the side."""
-    for stage, (count, maps) in enumerate(zip(blocks, widths), start=first):
-        for number in range(1, count + 1):
-            stride = 2 if stage > first and number == 1 else 1
-            x = block(x, maps, stride, **options, name=f"stage{stage}_block{number}")
+def stage(
+    x: KerasTensor, maps: int, count: int, stride: int = 1, *, name: str, **options
+) -> KerasTensor:  # fmt: skip
+    """``count`` blocks, of which the first has the stride."""
+    for number in range(1, count + 1):
+        x = block(x, maps, stride, **options, name=f"{name}_block{number}")
+        stride = 1
     return x
 
 
-def block_options(
-    shortcut, stride_on, addition, normalization, batch_normalization, zero_last_gamma,
-    kernel_initializer,
-):  # fmt: skip
-    """The options that ``stages`` hands to every block, checked, and its convolution."""
-    check_choice("shortcut", shortcut, (None, "A", "B", "C"))
-    check_choice("stride_on", stride_on, ("1x1", "3x3"))
-    check_choice("addition", addition, ("before-activation", "after-activation"))
-    check_choice("normalization", normalization, (True, False))
-    for key in batch_normalization:
-        check_choice("batch_normalization", key, tuple(BATCH_NORMALIZATION))
-    if zero_last_gamma and not normalization:
-        raise ValueError(
-            "zero_last_gamma: without batch normalisation there is no gamma to start at zero"
-        )
-    settings = {**BATCH_NORMALIZATION, **batch_normalization}
-    convolve = partial(
-        convolution,
-        kernel_initializer=each_its_own(kernel_initializer),
-        normalization=settings if normalization else None,
-    )
-    return {
-        "shortcut": shortcut,
-        "stride_on": stride_on,
-        "addition": addition,
-        "gamma": "zeros" if zero_last_gamma else "ones",
-        "convolve": convolve,
-    }
-
-
+@checked(checks.check_resnet)
 def resnet(
-    input_shape=(224, 224, 3),
-    classes=1000,
-    *,
-    table=TABLE[50],
-    widths=WIDTHS,
-    stem=STEM,
-    shortcut="B",
-    stride_on="1x1",
-    addition="before-activation",
-    normalization=True,
-    batch_normalization=BATCH_NORMALIZATION,
-    zero_last_gamma=False,
-    kernel_initializer=HE_NORMAL,
-    classifier_activation=None,
-    name="resnet",
-):
-    """A network of He et al. 2015: images (batch, 224, 224, 3) to class scores (batch, 1000).
+    input_shape: tuple = (224, 224, 3), classes: int = 1000, *,
+    table: tuple = TABLE[50], widths: tuple = WIDTHS, stem: tuple = STEM,
+    shortcut: str | None = "B", stride_on: str = "1x1",
+    addition: str = "before-activation", zero_last_gamma: bool = False,
+    batch_normalization: dict | None = BATCH_NORMALIZATION,
+    kernel_initializer: str | dict = HE_NORMAL,
+    classifier_activation: str | None = None, name: str = "resnet",
+) -> keras.Model:  # fmt: skip
+    """Images (batch, 224, 224, 3) to class scores (batch, 1000): He et al. 2015.
 
-    ``table`` is the block and its number in each stage, ``widths`` the stages' maps; ``stage2`` is the
-    paper's conv2_x. ``shortcut=None`` gives the plain network. An option that cannot be met raises a
-    ValueError or TypeError that names it.
+    Args:
+        table: the block, "basic" or "bottleneck", and how many of them each stage has.
+        widths: maps of the stages' 3x3 layers; the first of them, ``stage2``, is the paper's conv2_x.
+        stem: side and stride of the first convolution, and its maps.
+        shortcut: option "A", "B" or "C" of section 4.1 (its Table 2 has A), None for a plain network.
+        stride_on: "1x1", the first layer of a bottleneck, as in the paper; "3x3" is often called v1.5.
+        addition: "before-activation", or "after-activation" for the sum behind the last ReLU.
+        zero_last_gamma: each block starts as its shortcut (Goyal et al. 2017, arXiv:1706.02677).
+        batch_normalization: its momentum and epsilon; None puts biases in its place.
+
+    Raises:
+        ValueError, TypeError: an option that cannot be met; the text names it.
     """
-    kind, blocks = table
-    check_choice("table: block", kind, tuple(BRANCHES))
-    check_lengths(blocks=blocks, widths=widths)
+    kind, counts = table
     side, stride, maps = stem
-    check_input_shape(input_shape, smallest=stride * 2 ** len(blocks))
-    options = block_options(
-        shortcut,
-        stride_on,
-        addition,
-        normalization,
-        batch_normalization,
-        zero_last_gamma,
-        kernel_initializer,
-    )
+    initial = {"kernel_initializer": kernel_initializer}
+    weights = {"batch_normalization": batch_normalization, **initial}
+    options = {"kind": kind, "option": shortcut, "stride_on": stride_on, **weights}
+    options |= {"addition": addition, "gamma": "zeros" if zero_last_gamma else "ones"}
 
     image = keras.Input(input_shape, name="image")  # 224x224x3
-    x = options["convolve"](image, maps, side, stride, name="conv1")  # 112x112x64
-    # After ReLU a border of zeros changes no maximum; it pads both sides as the original does.
+    x = convolution(image, maps, side, stride, **weights, name="conv1")  # 112x112x64
+    # After ReLU a border of zeros changes no maximum; it pads as the original does.
     x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
     x = layers.MaxPooling2D(3, 2, name="pool1")(x)  # 56x56x64
-    x = stages(x, blocks, widths, first=2, kind=kind, **options)  # 56x56, 28x28, 14x14, 7x7x(512 or 2048)
+    for number, (count, maps) in enumerate(zip(counts, widths), start=2):
+        stride = 1 if number == 2 else 2  # 56x56, 28x28, 14x14, 7x7
+        x = stage(x, maps, count, stride, **options, name=f"stage{number}")
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    x = layers.Dense(
-        check_classes(classes),
-        activation=classifier_activation,
-        kernel_initializer=each_its_own(kernel_initializer),
-        name="fc",
-    )(x)  # 1000
+    x = layers.Dense(classes, classifier_activation, **initial, name="fc")(x)  # 1000
     return keras.Model(image, x, name=name)

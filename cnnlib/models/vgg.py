@@ -7,10 +7,10 @@ columns of the table. The authors started the deeper ones from a trained A, and 
 """
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
-from cnnlib.layers import LocalResponseNormalization
-from cnnlib.models.checks import check_classes, check_input_shape, check_lengths, each_its_own
+from cnnlib.layers import LocalResponseNormalization, check_whole
+from cnnlib.models.checks import check_input_shape, check_lengths, check_sequence, checked
 
 # Table 1, one row a column of the paper; max pooling ends each block. 3 is a conv3 layer, 1 a conv1
 # layer (as in the paper, the side of the filters), "LRN" local response normalisation.
@@ -30,8 +30,11 @@ WIDTHS = (64, 128, 256, 512, 512)
 DENSE = (4096, 4096)
 
 
-def vgg_block(x, row, maps, block, weights):
-    """A block of the table: its convolutions with ReLU, then max pooling, which halves both sides."""
+def vgg_block(
+    x: KerasTensor, row: tuple, maps: int, block: int,
+    kernel_initializer: str | dict = "glorot_uniform",
+) -> KerasTensor:  # fmt: skip
+    """A block of the table: its convolutions with ReLU, then max pooling."""
     for number, side in enumerate(row, start=1):
         if side == "LRN":
             # With the constants of Krizhevsky et al. 2012, as section 2.1 says.
@@ -42,44 +45,50 @@ def vgg_block(x, row, maps, block, weights):
             side,
             padding="same",
             activation="relu",
-            **weights,
+            kernel_initializer=kernel_initializer,
             name=f"conv{block}_{number}",
         )(x)
     return layers.MaxPooling2D(2, name=f"pool{block}")(x)
 
 
+def check_options(*, input_shape, table, widths, **others):
+    """The table: sides, and behind one of them at most one "LRN" a row."""
+    check_lengths(table=check_sequence("table", table), widths=widths)
+    for row in table:
+        sides = [side for side in check_sequence("table: row", row) if side != "LRN"]
+        if len(sides) < max(1, len(row) - 1):
+            raise ValueError(f"table: expected rows of filters' sides, one LRN among them, got {row!r}")
+        for side in sides:
+            check_whole("table: side", side)
+    check_input_shape("input_shape", input_shape, smallest=2 ** len(table))
+
+
+@checked(check_options)
 def vgg(
-    input_shape=(224, 224, 3),
-    classes=1000,
-    *,
-    table=TABLE["d"],
-    widths=WIDTHS,
-    dense=DENSE,
-    dropout=0.5,
-    kernel_initializer="glorot_uniform",
-    classifier_activation=None,
-    name="vgg",
-):
-    """A network of Simonyan and Zisserman 2014: images (batch, 224, 224, 3) to scores (batch, 1000).
+    input_shape: tuple = (224, 224, 3), classes: int = 1000, *,
+    table: tuple = TABLE["d"], widths: tuple = WIDTHS, dense: tuple = DENSE,
+    dropout: float = 0.5, kernel_initializer: str | dict = "glorot_uniform",
+    classifier_activation: str | None = None, name: str = "vgg",
+) -> keras.Model:  # fmt: skip
+    """Images (batch, 224, 224, 3) to scores (batch, 1000): Simonyan, Zisserman 2014.
 
-    ``table`` has one row a block, ``widths`` its maps, ``dense`` one number a hidden layer. An option
-    that cannot be met raises a ValueError or TypeError that names it.
+    Args:
+        table: a row for each block, a number for each of its convolutions, the side of its filters;
+            "LRN" is local response normalisation.
+        widths: maps of the blocks.
+
+    Raises:
+        ValueError, TypeError: an option that cannot be met; the text names it.
     """
-    check_lengths(table=table, widths=widths)
-    check_input_shape(input_shape, smallest=2 ** len(table))
-    weights = {"kernel_initializer": each_its_own(kernel_initializer)}
-
     x = image = keras.Input(input_shape, name="image")  # 224x224x3
     for block, (row, maps) in enumerate(zip(table, widths), start=1):
-        x = vgg_block(x, row, maps, block, weights)  # 112x112x64, 56, 28, 14, 7x7x512
+        # 112x112x64, 56, 28, 14, 7x7x512
+        x = vgg_block(x, row, maps, block, kernel_initializer)
     x = layers.Flatten(name="flatten")(x)  # 25088
-    for number, units in enumerate(dense, start=6):
-        x = layers.Dense(units, activation="relu", **weights, name=f"fc{number}")(x)  # 4096
+    initial = {"kernel_initializer": kernel_initializer}
+    for number, units in enumerate(dense, start=len(table) + 1):
+        x = layers.Dense(units, "relu", **initial, name=f"fc{number}")(x)  # 4096
         x = layers.Dropout(dropout, name=f"dropout{number}")(x)
-    x = layers.Dense(
-        check_classes(classes),
-        activation=classifier_activation,
-        **weights,
-        name=f"fc{6 + len(dense)}",
-    )(x)  # 1000
+    last = f"fc{len(table) + len(dense) + 1}"
+    x = layers.Dense(classes, classifier_activation, **initial, name=last)(x)  # 1000
     return keras.Model(image, x, name=name)

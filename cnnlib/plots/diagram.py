@@ -5,6 +5,8 @@ import itertools
 import math
 from dataclasses import dataclass, field
 
+import keras
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextPath
 
@@ -37,7 +39,7 @@ class Unit:
     rows: list = field(default_factory=list)
 
 
-def units(result):
+def units(result: Account) -> list[Unit]:
     """The maps of an account that every path from the input to the first output passes through, in order.
 
     In a plain network these are the outputs of all layers, in a network of blocks those of the blocks.
@@ -114,10 +116,10 @@ def _common(names):
 class Group:
     """Units side by side over one label."""
 
-    units: list
+    units: list[Unit]
 
     @property
-    def label(self):
+    def label(self) -> tuple[str, str]:
         """Two lines: name, with the number of units if there are several, and number of maps."""
         first, last = self.units[0], self.units[-1]
         name = first.name
@@ -126,15 +128,15 @@ class Group:
             name = f"{common.rstrip('_/').removesuffix('_block') or name} ×{len(self.units)}"
         return name, f"{first.maps}" if first.maps == last.maps else f"{first.maps}–{last.maps}"
 
-    def drawn(self):
+    def drawn(self) -> list[Unit | None]:
         """The units that are drawn; None stands for those left out."""
         return self.units if len(self.units) <= MOST else [*self.units[:3], None, self.units[-1]]
 
-    def boxes(self, wide):
+    def boxes(self, wide: float) -> list[float]:
         """Widths of what is drawn; ``wide`` is that of a single map."""
         return [0.2 if unit is None else wide * math.sqrt(unit.maps) for unit in self.drawn()]
 
-    def width(self, wide):
+    def width(self, wide: float) -> float:
         """Width of boxes and label together."""
         boxes = self.boxes(wide)
         return max(sum(boxes) + GAP * (len(boxes) - 1), *map(_text_width, self.label))
@@ -151,7 +153,7 @@ class Line:
     """The groups whose maps have the same sides, on one row or on several."""
 
     sides: tuple
-    rows: list
+    rows: list[list[Group]]
     costs: tuple
 
 
@@ -212,7 +214,7 @@ def _text_width(text):
 # Drawing -----------------------------------------------------------------------------------------
 
 
-def architecture(model):
+def architecture(model: keras.Model | Account) -> Figure:
     """A figure of a network to scale, lines of maps from the input down, as wide as a page of the book.
 
     The height of a box is the side of its maps and its width their number, both on square-root scales;

@@ -1,16 +1,27 @@
 """Figures of numbers and of pictures."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+from matplotlib.figure import Figure
 
 from cnnlib.plots.style import COLOURS, MARKERS, WIDTH, figure
 
 
-def curves(runs, *, logarithmic=True, limits=None, height=3.6):
+def curves(
+    runs: Mapping, *, logarithmic: bool = True, limits: tuple[float, float] | None = None, height: float = 3.6
+) -> Figure:
     """Training error (dashed) and test error (solid) by pass over the training set.
 
-    ``runs`` maps a label to one history or to a list of histories over seeds: what ``cnnlib.train``
-    returns, or a record's ``history``. Several seeds give their mean and a band from the lowest to
-    the highest.
+    Args:
+        runs: label -> one history or a list of histories over seeds: what ``cnnlib.train`` returns, or a
+            record's ``history``. Several seeds give their mean and a band from the lowest to the highest.
+        logarithmic: whether the errors are on a logarithmic scale, where one of 0 leaves a gap.
+        limits: lowest and highest error that is drawn, percent.
+        height: of the figure, inches.
+
+    Returns:
+        A closed ``matplotlib.figure.Figure``.
 
     Raises:
         ValueError: no runs, or histories of one label that differ in length.
@@ -51,12 +62,27 @@ def curves(runs, *, logarithmic=True, limits=None, height=3.6):
     return fig
 
 
-def seeds(results, *, reference=None, xlabel="test error after the last pass (%)"):
+def seeds(
+    results: Mapping[str, Sequence[float]],
+    *,
+    reference: tuple[float, str] | None = None,
+    xlabel: str = "test error after the last pass (%)",
+) -> Figure:
     """One row a label, one dot a seed, a bar at the mean: for ablations and comparisons.
 
-    ``results`` maps a label to its values over seeds. ``reference`` is a pair (value, text): a
-    dashed line, such as the paper's figure.
+    Args:
+        results: label -> its values over seeds.
+        reference: (value, text) of a dashed line, such as the paper's figure.
+        xlabel: what the values are.
+
+    Returns:
+        A closed ``matplotlib.figure.Figure``.
+
+    Raises:
+        ValueError: no results, or a label without values.
     """
+    if not results or not all(len(values) for values in results.values()):
+        raise ValueError(f"results: expected labels with at least one value each, got {results!r}")
     with figure(height=0.9 + 0.42 * len(results)) as (fig, axes):
         for row, values in enumerate(results.values()):
             axes.plot(values, np.full(len(values), row), "o", color=COLOURS[0], alpha=0.7, mec="white", ms=8)
@@ -73,18 +99,34 @@ def seeds(results, *, reference=None, xlabel="test error after the last pass (%)
     return fig
 
 
-def images(pictures, *, titles=None, columns=None, signed=False, together=True, size=None):
-    """A grid of pictures or maps: (count, height, width) in grey or (count, height, width, 3) in colour.
+def images(
+    pictures: np.ndarray,
+    *,
+    titles: Sequence | None = None,
+    columns: int | None = None,
+    signed: bool = False,
+    together: bool = True,
+    size: float | None = None,
+) -> Figure:
+    """A grid of pictures or maps.
 
-    ``signed=True`` puts zero at mid-grey; ``together=False`` stretches each picture's contrast by
-    itself instead of all on one scale. ``size`` is the height of a row in inches.
+    Args:
+        pictures: (count, height, width) in grey or (count, height, width, 3) in colour.
+        titles: one a picture.
+        columns: how many pictures stand side by side; None for at most 8.
+        signed: whether zero is put at mid-grey.
+        together: whether all are on one scale; otherwise each picture's contrast is stretched by itself.
+        size: height of a row, inches; None for what the width gives.
+
+    Returns:
+        A closed ``matplotlib.figure.Figure``.
 
     Raises:
-        ValueError: another number of axes, or not as many titles as pictures.
+        ValueError: no pictures, another number of axes, or not as many titles as pictures.
     """
     pictures = np.asarray(pictures)
-    if pictures.ndim not in (3, 4):
-        raise ValueError(f"pictures: expected 3 or 4 axes, got the shape {pictures.shape}")
+    if pictures.ndim not in (3, 4) or not pictures.size:
+        raise ValueError(f"pictures: expected some, of 3 or 4 axes, got the shape {pictures.shape}")
     if titles is not None and len(titles) != len(pictures):
         raise ValueError(f"titles: expected {len(pictures)}, one a picture, got {len(titles)}")
     columns = columns or min(len(pictures), 8)

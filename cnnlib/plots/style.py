@@ -1,8 +1,11 @@
 """The look that all figures share."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, ordered so that neighbours differ in lightness too (yellow left out: too
 # light on white), with a marker each, so that no line is told from another by colour alone.
@@ -33,8 +36,14 @@ WIDTH = 6.0  # inches; a figure of this width is read at 350 to 700 pixels
 
 
 @contextlib.contextmanager
-def figure(rows=1, columns=1, height=3.4, **options):
-    """A figure in the book's look and its axes: ``with figure() as (fig, axes): ...``; closed at the end."""
+def figure(rows: int = 1, columns: int = 1, height: float = 3.4, **options) -> Iterator[tuple[Figure, Any]]:
+    """A figure in the book's look and its axes: ``with figure() as (fig, axes): ...``; closed at the end.
+
+    Args:
+        rows, columns: of axes; with several, ``axes`` is an array.
+        height: inches; the width is ``WIDTH``.
+        options: of ``matplotlib.pyplot.subplots``.
+    """
     with plt.rc_context(STYLE):
         fig, axes = plt.subplots(rows, columns, figsize=(WIDTH, height), **options)
         try:

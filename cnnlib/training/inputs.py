@@ -1,14 +1,17 @@
 """From a data set's uint8 images to the batches of training and test; and whether network and data fit."""
 
 import functools
+from collections.abc import Callable
 
 import keras
 import numpy as np
 
+from cnnlib.data import Dataset
 from cnnlib.recipes import Recipe
+from cnnlib.training import losses
 
 
-def chosen(recipe, size):
+def chosen(recipe: Recipe, size: int) -> np.ndarray:
     """The indices of the training images that the recipe uses: all, or evenly spaced ones.
 
     Evenly spaced, because some sets are sorted by class.
@@ -17,12 +20,16 @@ def chosen(recipe, size):
     return np.arange(used) * size // used
 
 
-def pixel_mapping(recipe, data):
+def pixel_mapping(recipe: Recipe, data: Dataset) -> Callable[[np.ndarray], np.ndarray]:
     """The recipe's ``pixels``: a function from uint8 images (n, h, w, channels) to float32 network inputs.
 
     Means and deviations are those of the training images that the recipe uses; the same function
     serves for training and for test images.
+
+    Raises:
+        ValueError: images larger than the recipe's pixels can be.
     """
+    input_shape(recipe, data)
     if recipe.pixels == "lecun1998":
         return _lecun1998
     offset, scale = np.float32(0), np.float32(1 / 255)
@@ -48,22 +55,32 @@ def pixel_mapping(recipe, data):
 def _lecun1998(images):
     """Extend to 32x32 with background, so that strokes reach the centres of the receptive fields."""
     _, height, width, _ = images.shape
-    if max(height, width) > 32:
-        raise ValueError(f"pixels 'lecun1998': images of at most 32x32 pixels expected, got {height}x{width}")
     top, left = (32 - height) // 2, (32 - width) // 2
     padding = ((0, 0), (top, 32 - height - top), (left, 32 - width - left), (0, 0))
     return np.pad(images, padding) * np.float32(1.275 / 255) - np.float32(0.1)
 
 
-def input_shape(recipe, data):
-    """The shape (height, width, channels) that a network for this recipe and data set needs."""
-    return (32, 32, data.x_train.shape[-1]) if recipe.pixels == "lecun1998" else tuple(data.x_train.shape[1:])
+def input_shape(recipe: Recipe, data: Dataset) -> tuple[int, int, int]:
+    """The shape (height, width, channels) that a network for this recipe and data set needs.
+
+    Raises:
+        ValueError: images larger than the recipe's pixels can be.
+    """
+    height, width, channels = data.image_shape
+    if recipe.pixels != "lecun1998":
+        return height, width, channels
+    if max(height, width) > 32:
+        raise ValueError(f"pixels 'lecun1998': images of at most 32x32 pixels expected, got {height}x{width}")
+    return 32, 32, channels
 
 
-def crop(images, offsets, pad):
+def crop(images: np.ndarray, offsets: np.ndarray, pad: int) -> np.ndarray:
     """Pad images by ``pad`` zeros on each side and crop each back at its own offset.
 
-    ``offsets`` (n, 2) are rows and columns from 0 to 2 pad; (pad, pad) gives the image back.
+    Args:
+        images: (n, height, width, channels).
+        offsets: (n, 2), rows and columns from 0 to 2 pad; (pad, pad) gives the image back.
+        pad: pixels.
     """
     n, height, width, channels = images.shape
     padded = np.zeros((n, height + 2 * pad, width + 2 * pad, channels), images.dtype)
@@ -75,13 +92,15 @@ def crop(images, offsets, pad):
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """``count`` batches, from iteration ``start`` on, of the endless stream of passes.
+    """``count`` batches, from iteration ``start`` on, of the endless stream of passes through the images.
 
     Order, crops and mirrors of a pass are drawn from a generator seeded with (seed, number of the
     pass) and nothing else, so a run that is stopped and resumed sees what it would have seen.
     """
 
-    def __init__(self, recipe, data, mapping, seed, start, count):
+    def __init__(
+        self, recipe: Recipe, data: Dataset, mapping: Callable, seed: int, start: int, count: int
+    ):  # fmt: skip
         super().__init__()
         self.recipe, self.data, self.mapping, self.start, self.count = recipe, data, mapping, start, count
         self.indices = chosen(recipe, len(data.x_train))
@@ -120,7 +139,10 @@ class TrainingBatches(keras.utils.PyDataset):
 class Batches(keras.utils.PyDataset):
     """Images as they are, each once, in the order of ``indices`` (None: their own)."""
 
-    def __init__(self, images, labels, mapping, batch_size, indices=None):
+    def __init__(
+        self, images: np.ndarray, labels: np.ndarray, mapping: Callable, batch_size: int,
+        indices: np.ndarray | None = None,
+    ):  # fmt: skip
         super().__init__()
         self.images, self.labels, self.mapping, self.batch_size = images, labels, mapping, batch_size
         self.indices = np.arange(len(images)) if indices is None else indices
@@ -142,77 +164,98 @@ class TestBatches(Batches):
     # So that pytest does not take it for a test.
     __test__ = False
 
-    def __init__(self, data, mapping, batch_size=256):
+    def __init__(self, data: Dataset, mapping: Callable, batch_size: int = 256):
         size = len(data.x_test)
         # Batches of one size spare the compiled step a second shape; take a divisor where one is near.
         divisors = [n for n in range(batch_size, batch_size // 4, -1) if size % n == 0]
         super().__init__(data.x_test, data.y_test, mapping, divisors[0] if divisors else batch_size)
 
 
-def check(model, data, recipe, seed):
-    """Refuse a model, data set, recipe and seed that do not fit each other."""
+def check_kinds(data: Dataset, recipe: Recipe, seed: int) -> None:
+    """Refuse a data set, recipe or seed that is none."""
+    if not isinstance(data, Dataset):
+        raise TypeError(f"data: expected a cnnlib.data.Dataset, got {type(data).__name__}")
     if not isinstance(recipe, Recipe):
         raise TypeError(f"recipe: expected a cnnlib.recipes.Recipe, got {type(recipe).__name__}")
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"model: expected a Keras model, got {type(model).__name__}")
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise TypeError(f"seed: expected a whole number, got {seed!r}")
-    if seed < 0:
-        raise ValueError(f"seed: expected at least 0, got {seed}")
-    if not model.built or not hasattr(model, "inputs") or model.inputs is None:
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed: expected at least 0 and below 2^32, got {seed}")
+
+
+def check(model: keras.Model, data: Dataset, recipe: Recipe, seed: int) -> None:
+    """Refuse a model, data set, recipe and seed that do not fit each other.
+
+    Raises:
+        ValueError, TypeError: name what does not fit, and what was expected.
+    """
+    check_kinds(data, recipe, seed)
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model: expected a Keras model, got {type(model).__name__}")
+    if not model.built or not getattr(model, "inputs", None):
         raise ValueError(f"model {model.name}: expected a built functional model")
-    classes, weights = len(data.class_names), recipe.loss_weights
-    shapes = [tuple(output.shape) for output in model.outputs]
-    if len(shapes) != len(weights):
-        raise ValueError(
-            f"model {model.name} has {len(shapes)} outputs, "
-            f"recipe {recipe.name} has the loss_weights {weights}"
-        )
-    for shape in shapes:
-        if len(shape) != 2 or shape[1] != classes:
-            raise ValueError(
-                f"model {model.name} has an output of shape {shape}, but {data.name} has {classes} classes: "
-                f"expected (batch, {classes})"
-            )
-    for part, images, labels in (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)):
-        if images.dtype != np.uint8 or images.ndim != 4:
-            raise ValueError(
-                f"{data.name}: x_{part} must be uint8 images (n, height, width, channels), "
-                f"got {images.dtype} of shape {images.shape}"
-            )
-        if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
-            raise ValueError(
-                f"{data.name}: y_{part} must be {len(images)} whole numbers, "
-                f"got {labels.dtype} of shape {labels.shape}"
-            )
-        if not len(labels) or labels.min() < 0 or labels.max() >= classes:
-            found = f"{labels.min()} to {labels.max()}" if len(labels) else "none at all"
-            raise ValueError(f"{data.name}: labels of y_{part} must be from 0 to {classes - 1}, got {found}")
+    if len(model.inputs) != 1:
+        raise ValueError(f"model {model.name}: expected one input, images, got {len(model.inputs)}")
+    _check_images(model, data, recipe)
+    _check_outputs(model, data, recipe)
+    _check_layers(model, recipe)
+
+
+def _check_images(model, data, recipe):
     size = recipe.image_size
-    if size not in (None, data.x_train.shape[1]):
+    if size not in (None, data.image_shape[0]):
         raise ValueError(
             f"recipe {recipe.name} is for images of {size}x{size} pixels, {data.name} has "
-            f"{data.x_train.shape[1]}x{data.x_train.shape[2]}: load it with size={size}"
+            f"{data.image_shape[0]}x{data.image_shape[1]}: load it with size={size}"
         )
     wanted, given = tuple(model.inputs[0].shape[1:]), input_shape(recipe, data)
-    if any(side not in (None, other) for side, other in zip(wanted, given, strict=True)):
+    if len(wanted) != 3 or any(side not in (None, other) for side, other in zip(wanted, given)):
         raise ValueError(f"model {model.name} takes images {wanted}, recipe and {data.name} give {given}")
-    if recipe.batch_size > recipe.images_used(len(data.x_train)):
+    if recipe.batch_size > recipe.images_used(data.train_size):
         raise ValueError(
             f"recipe {recipe.name}: a batch of {recipe.batch_size} is larger than the "
-            f"{recipe.images_used(len(data.x_train))} training images of {data.name}"
+            f"{recipe.images_used(data.train_size)} training images of {data.name}"
         )
-    last = model.layers[-1]
-    softmax = isinstance(last, keras.layers.Softmax)
-    softmax = softmax or getattr(last, "activation", None) is keras.activations.softmax
-    if recipe.loss == "softmax-cross-entropy" and softmax:
+
+
+def _check_outputs(model, data, recipe):
+    shapes = [tuple(output.shape) for output in model.outputs]
+    if len(shapes) != len(recipe.loss_weights):
         raise ValueError(
-            f"model {model.name} ends in softmax, but the recipe's loss wants class scores: "
-            "build it with classifier_activation=None"
+            f"model {model.name} has {len(shapes)} outputs, "
+            f"recipe {recipe.name} has the loss_weights {recipe.loss_weights}"
         )
+    for shape in shapes:
+        if len(shape) != 2 or shape[1] != data.classes:
+            raise ValueError(
+                f"model {model.name} has an output of shape {shape}, but {data.name} has {data.classes} "
+                f"classes: expected (batch, {data.classes})"
+            )
+    wanted = losses.WANTS[recipe.loss]
+    for number, kind in enumerate(losses.output_kinds(model)):
+        if kind != wanted:
+            hint = ": build it with classifier_activation=None" if kind == "probabilities" else ""
+            raise ValueError(
+                f"output {number} of model {model.name} is {kind}, but the loss of recipe {recipe.name}, "
+                f"{recipe.loss}, wants {wanted}{hint}"
+            )
+
+
+def _check_layers(model, recipe):
     policies = {layer.dtype_policy.name for layer in model.layers if layer.weights}
     if recipe.precision not in policies:
         raise ValueError(
             f"recipe {recipe.name} wants precision {recipe.precision}, model {model.name} was built "
             f"with {', '.join(sorted(policies))}"
         )
+    for layer in model._flatten_layers():
+        if not isinstance(layer, keras.layers.BatchNormalization):
+            continue
+        for constant in ("momentum", "epsilon"):
+            stated, found = getattr(recipe, f"batch_norm_{constant}"), getattr(layer, constant)
+            if stated not in (None, found):
+                raise ValueError(
+                    f"layer {layer.name} of model {model.name} has the {constant} {found}, recipe "
+                    f"{recipe.name} states batch_norm_{constant} {stated}: build the network with "
+                    f"{constant}={stated}, or take a recipe with batch_norm_{constant}=None"
+                )

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from cnnlib.recipes import Recipe
+
 
 @keras.saving.register_keras_serializable("cnnlib")
 class SGD(keras.optimizers.SGD):
@@ -14,51 +16,42 @@ class SGD(keras.optimizers.SGD):
     it. Keras' own ``weight_decay`` is another method: it stands outside the velocity and acts on all weights.
 
     Args:
+        learning_rate, momentum: the rate (a number or a Keras schedule) and momentum above.
         kernel_decay: the d of d w, at least 0.
-        warm_up_rate: if given, the rate until ``end_warm_up`` is called, whatever the schedule says.
+        kwargs: of ``keras.optimizers.SGD``.
     """
 
-    def __init__(self, learning_rate=0.1, momentum=0.9, kernel_decay=0.0, warm_up_rate=None, **kwargs):
+    def __init__(self, learning_rate=0.1, momentum=0.9, kernel_decay=0.0, **kwargs):
         super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
         if kernel_decay < 0:
             raise ValueError(f"kernel_decay: expected at least 0, got {kernel_decay}")
         self.kernel_decay = kernel_decay
-        self.warm_up_rate = warm_up_rate
 
     def build(self, variables):
-        """Create the velocities and, for a warm-up, the variable that says when it ended."""
+        """Create the velocities, and note which variables decay."""
         if self.built:
             return
         super().build(variables)
         # Kept by index, because TensorFlow hands its own variables, under other names, to update_step.
         self.decays = [is_kernel(variable) for variable in variables]
-        if self.warm_up_rate is not None:
-            # -1 while it lasts. A variable, so that it is part of the compiled step and of checkpoints.
-            self.warm_up_end = self.add_variable((), initializer="zeros", dtype="int32", name="warm_up_end")
-            self.warm_up_end.assign(-1)
 
     def update_step(self, gradient, variable, learning_rate):
         """One weight's step."""
         if self.kernel_decay and self.decays[self._get_variable_index(variable)]:
             gradient = ops.add(gradient, ops.multiply(ops.cast(self.kernel_decay, gradient.dtype), variable))
-        if self.warm_up_rate is not None:
-            # JAX takes no Keras variables in `where`; a constant rate is one.
-            warming = ops.less(ops.convert_to_tensor(self.warm_up_end), 0)
-            rate = ops.convert_to_tensor(learning_rate)
-            learning_rate = ops.where(warming, ops.cast(self.warm_up_rate, rate.dtype), rate)
         super().update_step(gradient, variable, learning_rate)
 
     def get_config(self):
         """The arguments, for serialisation."""
-        return {**super().get_config(), "kernel_decay": self.kernel_decay, "warm_up_rate": self.warm_up_rate}
+        return {**super().get_config(), "kernel_decay": self.kernel_decay}
 
 
-def is_kernel(variable):
+def is_kernel(variable: keras.Variable) -> bool:
     """Whether weight decay acts on this variable: those that their layer calls a kernel."""
     return variable.name.endswith("kernel")
 
 
-def optimizer(recipe):
+def optimizer(recipe: Recipe) -> SGD:
     """The recipe's optimiser with its learning-rate schedule."""
     schedules = keras.optimizers.schedules
     if recipe.schedule == "cosine":
@@ -75,6 +68,5 @@ def optimizer(recipe):
         learning_rate=rate,
         momentum=float(recipe.momentum),
         kernel_decay=recipe.weight_decay,
-        warm_up_rate=recipe.warm_up_rate,
         clipnorm=recipe.clip_norm,
     )

@@ -13,11 +13,10 @@ import time
 import keras
 import numpy as np
 
-from cnnlib import provenance, records
+from cnnlib import models, provenance, records
+from cnnlib.data import Dataset
+from cnnlib.recipes import Recipe
 from cnnlib.training import checkpoints, inputs, losses, optimizer
-
-# The warm-up's rule looks at the running error only when it rests on so many iterations, or a whole epoch.
-WARM_UP_ITERATIONS = 100
 
 
 @dataclasses.dataclass
@@ -35,7 +34,6 @@ class History:
         seconds: what the epoch took, test included.
         provenance: on what the run was started: see ``cnnlib.provenance.describe``.
         peak_memory: of the process or processes, in bytes.
-        warm_up_end: iterations after which the warm-up ended; None without one.
         final: of the trained network, measured after the last step: see ``measure``.
     """
 
@@ -48,14 +46,13 @@ class History:
     seconds: list = dataclasses.field(default_factory=list)
     provenance: dict = dataclasses.field(default_factory=dict)
     peak_memory: int = 0
-    warm_up_end: int | None = None
     final: dict = dataclasses.field(default_factory=dict)
 
-    def lists(self):
+    def lists(self) -> dict[str, list]:
         """The lists by name."""
         return {k: v for k, v in vars(self).items() if isinstance(v, list)}
 
-    def line(self, epochs):
+    def line(self, epochs: int) -> str:
         """The last epoch in one line of text."""
         return (
             f"epoch {len(self.iteration)}/{epochs}  iteration {self.iteration[-1]}"
@@ -65,13 +62,16 @@ class History:
         )
 
 
-def train(model, data, recipe, *, seed=0, directory=None, verbose="auto", checkpoint_seconds=10.0):
-    """Train ``model`` on ``data`` after ``recipe``; returns the ``History``. The last epoch counts.
+def train(
+    model: keras.Model, data: Dataset, recipe: Recipe, *, seed: int = 0,
+    directory: str | os.PathLike | None = None, verbose: int | str = "auto",
+    checkpoint_seconds: float = 10.0,
+) -> History:  # fmt: skip
+    """Train ``model`` on ``data`` after ``recipe``. The last epoch counts.
 
-    Training is ``model.fit``, one call an epoch. The recipe's batch-normalisation settings are put
-    into the model's layers, and the model is compiled anew. Order and augmentation depend on
-    ``seed`` alone; the initial weights are the model's own. On one machine and backend the same
-    start gives the same weights, bit for bit.
+    Training is ``model.fit``, with the model compiled anew. Order and augmentation depend on ``seed`` alone;
+    the initial weights are the model's own. On one machine and backend the same start gives the same
+    weights, bit for bit.
 
     Args:
         model: a functional Keras model with as many outputs (batch, classes) as the recipe has
@@ -79,56 +79,72 @@ def train(model, data, recipe, *, seed=0, directory=None, verbose="auto", checkp
         data: a ``cnnlib.data.Dataset``.
         recipe: a ``cnnlib.recipes.Recipe``.
         seed: a whole number, at least 0.
-        directory: a folder for checkpoints. If one is there, the run goes on from it; a finished
-            run is only loaded. None: the run cannot be resumed.
+        directory: a folder for checkpoints, of this run alone. If one is there, the run goes on from it; a
+            finished run is only loaded. The run is known by recipe, data, seed, backend, versions and the
+            network's configuration, not by its initial weights, which an unseeded script draws anew: if they
+            are others, the checkpoint's count and a warning says so. None: the run cannot be resumed.
         verbose: 0 nothing, 1 a progress bar, 2 a line an epoch; "auto" is 1 in a terminal, 0 under
             pytest, else 2.
         checkpoint_seconds: epochs shorter than this share a checkpoint.
 
+    Returns:
+        The ``History``.
+
     Raises:
-        ValueError: model, data and recipe do not fit each other, or the checkpoint is of another run.
+        ValueError: model, data and recipe do not fit each other, or the checkpoint is damaged or of another
+            run.
         TypeError: an argument of the wrong kind.
+        OSError: the directory cannot be written, or another process trains in it.
         FloatingPointError: the loss is not finite; names the iteration. Nothing of it is kept.
     """
+    return _train(model, data, recipe, {}, seed, directory, verbose, checkpoint_seconds)
+
+
+def _train(model, data, recipe, origin, seed, directory, verbose, checkpoint_seconds=10.0):
+    """``train``; ``origin`` says how the model was built, if that is known."""
     inputs.check(model, data, recipe, seed)
-    verbose = _verbosity(verbose)
-    trained = one_output(model)
-    step = compile_model(trained, recipe)
+    if not isinstance(checkpoint_seconds, (int, float)) or not checkpoint_seconds >= 0:
+        raise ValueError(f"checkpoint_seconds: expected a number of at least 0, got {checkpoint_seconds!r}")
+    keeper = Keeper(recipe, recipe.epoch_ends(data.train_size), _verbosity(verbose))
+    with checkpoints.claimed(directory):
+        network = one_output(model)
+        compile_model(network, recipe)
+        if directory is not None:
+            identity = {**origin, **_identity(model, data, recipe, seed)}
+            start = checkpoints.digest(model.variables)
+            variables = [*model.variables, *network.optimizer.variables]
+            keeper.keep_in(directory, identity, start, variables, checkpoint_seconds)
+        _fit(network, data, recipe, seed, keeper)
+        if not keeper.history.final:
+            keeper.history.final = measure(network, data, recipe)
+            keeper.save()
+    return keeper.history
+
+
+def _fit(network, data, recipe, seed, keeper):
+    """Train from where the keeper's history ends to the recipe's end."""
     mapping = inputs.pixel_mapping(recipe, data)
-    ends = recipe.epoch_ends(len(data.x_train))
-    steps = ends[0]
-    keeper = Keeper(step, recipe, ends, verbose)
-    if directory:
-        variables = [*model.variables, *trained.optimizer.variables]
-        keeper.keep_in(directory, _identity(model, data, recipe, seed), variables, checkpoint_seconds)
     test = inputs.TestBatches(data, mapping)
+    ends = keeper.ends
     # All full epochs are one call of fit, a last shorter one is another.
-    for last in (recipe.iterations // steps, len(ends)):
+    for last in (recipe.iterations // ends[0], len(ends)):
         done = len(keeper.history.iteration)
         if done >= last:
             continue
         start = ends[done - 1] if done else 0
-        trained.fit(
+        network.fit(
             inputs.TrainingBatches(recipe, data, mapping, seed, start, ends[last - 1] - start),
             initial_epoch=done,
             epochs=last,
             steps_per_epoch=ends[done] - start,
             validation_data=test,
             shuffle=False,
-            verbose=int(verbose == 1),
-            callbacks=[
-                keeper,
-                StopAtNonFiniteLoss(keeper, trained),
-                *([WarmUp(keeper)] if keeper.warming else []),
-            ],
+            verbose=int(keeper.verbose == 1),
+            callbacks=[keeper, StopAtNonFiniteLoss(keeper, network)],
         )
-    if not keeper.history.final:
-        keeper.history.final = measure(trained, data, recipe)
-        keeper.save()
-    return keeper.history
 
 
-def measure(model, data, recipe):
+def measure(model: keras.Model, data: Dataset, recipe: Recipe) -> dict:
     """Losses and errors (percent) of a trained network, on whole images, without augmentation.
 
     A pass's running error mixes as many networks as the pass has steps. Here one network sees all images.
@@ -168,41 +184,33 @@ def measure(model, data, recipe):
     }
 
 
-def one_output(model):
+def one_output(model: keras.Model) -> keras.Model:
     """``model``, or, if it has several heads, the same network with them stacked: (batch, heads, classes)."""
     if len(model.outputs) == 1:
         return model
     return keras.Model(model.inputs, keras.ops.stack(model.outputs, axis=1), name=model.name)
 
 
-def compile_model(model, recipe):
-    """Compile ``model``, of one output, as the recipe says, ready for ``fit``; returns the optimiser."""
-    for layer in model._flatten_layers():
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum, layer.epsilon = recipe.batch_norm_momentum, recipe.batch_norm_epsilon
-    step = optimizer.optimizer(recipe)
-    model.compile(step, loss=losses.loss(recipe), metrics=[losses.error(recipe)])
+def compile_model(model: keras.Model, recipe: Recipe) -> None:
+    """Compile ``model``, of one output, as the recipe says, ready for ``fit``."""
+    model.compile(optimizer.optimizer(recipe), loss=losses.loss(recipe), metrics=[losses.error(recipe)])
     # Now, for checkpoints. In float16 Keras has wrapped it in one that scales the loss.
     model.optimizer.build(model.trainable_variables)
-    return step
 
 
 class Keeper(keras.callbacks.Callback):
     """Keeps the history of a run, shows it, and writes the checkpoints."""
 
-    def __init__(self, step, recipe, ends, verbose):
+    def __init__(self, recipe, ends, verbose):
         super().__init__()
-        self.step, self.recipe, self.ends, self.verbose = step, recipe, ends, verbose
+        self.recipe, self.ends, self.verbose = recipe, ends, verbose
         self.history = History(provenance=provenance.describe())
-        self.directory, self.seconds, self.saved = None, 0.0, 0.0
-        self.not_finite = None
+        self.not_finite = self.save_to = None
 
-    def keep_in(self, directory, identity, variables, seconds):
+    def keep_in(self, directory, identity, start, variables, seconds):
         """Write checkpoints into ``directory`` from now on, and go on from the one that is there."""
-        self.directory, self.identity, self.variables = directory, identity, variables
-        self.seconds = seconds
-        self.saved = time.monotonic()
-        if progress := checkpoints.load(directory, identity, self.variables):
+        if found := checkpoints.load(directory, identity, start, variables):
+            start, progress = found
             code = self.history.provenance["code"]
             self.history = History(**progress)
             if code != self.history.provenance["code"]:
@@ -211,17 +219,14 @@ class Keeper(keras.callbacks.Callback):
                 done, epochs = len(self.history.iteration), len(self.ends)
                 text = "finished before" if done == epochs else f"going on after epoch {done}/{epochs}"
                 print(text, flush=True)
+        self.save_to = directory, identity, start, variables
+        self.seconds, self.saved = seconds, time.monotonic()
 
     def save(self):
         """Write a checkpoint, if this run keeps any."""
-        if self.directory:
-            checkpoints.save(self.directory, self.identity, self.variables, vars(self.history))
+        if self.save_to:
+            checkpoints.save(*self.save_to, vars(self.history))
             self.saved = time.monotonic()
-
-    @property
-    def warming(self):
-        """Whether the run is in its warm-up."""
-        return self.recipe.warm_up_rate is not None and self.history.warm_up_end is None
 
     def on_epoch_begin(self, epoch, logs=None):
         """Start the clock."""
@@ -232,22 +237,21 @@ class Keeper(keras.callbacks.Callback):
         """Keras calls it after the test."""
         history, stop = self.history, self.ends[epoch]
         if self.not_finite is not None:
-            rate = self.recipe.warm_up_rate if self.warming else self.recipe.rate(self.not_finite)
             raise FloatingPointError(
                 f"the training loss is not finite at iteration {self.not_finite} "
-                f"(epoch {epoch + 1}, learning rate {rate:g}); run stopped"
+                f"(epoch {epoch + 1}, learning rate {self.recipe.rate(self.not_finite):g}); run stopped"
             )
         if not math.isfinite(logs["val_loss"]):
             raise FloatingPointError(f"the test loss is not finite after iteration {stop}; run stopped")
         history.iteration.append(stop)
-        history.learning_rate.append(self.recipe.warm_up_rate if self.warming else self.recipe.rate(stop - 1))
+        history.learning_rate.append(self.recipe.rate(stop - 1))
         history.train_loss.append(logs["loss"])
         history.train_error.append(logs["error"])
         history.test_loss.append(logs["val_loss"])
         history.test_error.append(logs["val_error"])
         history.seconds.append(time.perf_counter() - self.begun)
         history.peak_memory = max(history.peak_memory, provenance.peak_memory())
-        if stop == self.ends[-1] or time.monotonic() - self.saved >= self.seconds:
+        if self.save_to and (stop == self.ends[-1] or time.monotonic() - self.saved >= self.seconds):
             self.save()
         if self.verbose == 2:
             print(history.line(len(self.ends)), flush=True)
@@ -272,35 +276,11 @@ class StopAtNonFiniteLoss(keras.callbacks.Callback):
             self.network.stop_training = True
 
 
-class WarmUp(keras.callbacks.Callback):
-    """Ends the warm-up by the recipe's rule."""
-
-    def __init__(self, keeper):
-        super().__init__()
-        self.keeper = keeper
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Look at the running error of the epoch."""
-        keeper = self.keeper
-        if not keeper.warming or batch + 1 < min(WARM_UP_ITERATIONS, keeper.ends[0]):
-            return
-        if logs["error"] < keeper.recipe.warm_up_until:
-            keeper.history.warm_up_end = keeper.start + batch + 1
-            if keras.backend.backend() == "jax":
-                # Within fit the state lives outside of the variables; bring it back before one is changed.
-                self.model.jax_state_sync()
-            keeper.step.warm_up_end.assign(keeper.history.warm_up_end)
-
-
 def _identity(model, data, recipe, seed):
     """What a checkpoint has to share with the run that goes on from it."""
     return {
         "recipe": recipe.as_dict(),
-        "network": {
-            "name": model.name,
-            "parameters": int(model.count_params()),
-            "layers": checkpoints.network_digest(model),
-        },
+        "network": checkpoints.network_identity(model),
         "data": records.data_summary(data),
         "seed": int(seed),
         "backend": keras.backend.backend(),
@@ -329,44 +309,45 @@ class Run:
 
 
 def run(
-    network, data, recipe, *, seed=0, options=None, directory=None, record=False, records_directory=None,
-    verbose="auto",
-):  # fmt: skip
+    network: str, data: Dataset, recipe: Recipe, *, seed: int = 0, options: dict | None = None,
+    directory: str | os.PathLike | None = None, record: bool = False,
+    records_directory: str | os.PathLike | None = None, overwrite: bool = False, verbose: int | str = "auto",
+) -> Run:  # fmt: skip
     """Seed everything, build ``network`` for ``data`` and ``recipe``, train it, and record it if asked.
 
     Args:
         network: a name that ``cnnlib.models.build`` knows.
-        data, recipe, seed, directory, verbose: as for ``train``.
+        data, recipe, seed, directory, verbose: as for ``train``. A checkpoint is of this run only if it was
+            built with the same options, too.
         options: of the network, apart from input_shape and classes, which follow from the data.
-        record: whether the completed run is written to the records.
-        records_directory: where to; the package's own by default.
+        record: whether the completed run is written to the records. Whether it can be is found out first.
+        records_directory: where to; see ``cnnlib.records.folder``.
+        overwrite: whether a record of the same run may be replaced.
 
     Returns:
         A ``Run``.
-    """
-    import cnnlib.models
 
+    Raises:
+        ValueError, TypeError, OSError, FloatingPointError: as ``train``, ``cnnlib.models.build`` and
+            ``cnnlib.records.destination``.
+    """
+    inputs.check_kinds(data, recipe, seed)
+    network, *_ = models.find(network)
     options = records.plain_options(options or {}) if record else dict(options or {})
+    entry = {
+        "network": network, "options": options, "recipe": recipe, "data": data, "seed": seed,
+        "directory": records_directory, "overwrite": overwrite,
+    }  # fmt: skip
+    if record:
+        records.destination(**entry)
+    sizes = {"input_shape": inputs.input_shape(recipe, data), "classes": data.classes}
     keras.utils.set_random_seed(seed)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.precision)
     try:
-        model = cnnlib.models.build(
-            network,
-            **{"input_shape": inputs.input_shape(recipe, data), "classes": len(data.class_names), **options},
-        )
+        model = models.build(network, **{**sizes, **options})
     finally:
         keras.config.set_dtype_policy(before)
-    history = train(model, data, recipe, seed=seed, directory=directory, verbose=verbose)
-    path = None
-    if record:
-        path = records.write(
-            network=network,
-            options=options,
-            recipe=recipe,
-            data=data,
-            seed=seed,
-            history=history,
-            directory=records_directory,
-        )
-    return Run(model, history, path)
+    origin = {"built": {"network": network, "options": checkpoints.described(options)}}
+    history = _train(model, data, recipe, origin, seed, directory, verbose)
+    return Run(model, history, records.write(**entry, history=history) if record else None)
