@@ -119,7 +119,7 @@ def links(table: tuple[str, ...]) -> np.ndarray:
 
 @keras.saving.register_keras_serializable("cnnlib")
 class PartiallyConnectedConv2D(keras.layers.Layer):
-    """A "valid" convolution from some input maps to each output map: LeCun et al. 1998, C3.
+    """A "valid" convolution of some maps for each output map: LeCun et al., C3.
 
     ``table`` has a row of text for each input map, in it a letter for each output map:
     X where the two are linked, a dot where not. Only links have weights: the kernel has
@@ -139,7 +139,7 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
     def build(self, input_shape):
         (inputs, outputs), maps = self.linked.shape, input_shape[-1]
         if maps != inputs:
-            raise ValueError(f"{self.name}: a table of {inputs} rows, but {maps} input maps")
+            raise ValueError(f"{self.name}: a table of {inputs} rows for {maps} maps")
         to, of = np.nonzero(self.linked.T)
         # Row k is the mask of link k: 1 where its weights stand in the dense kernel.
         self.masks = np.eye(inputs * outputs, dtype="float32")[of * outputs + to]
@@ -147,35 +147,34 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
         def draw(shape, dtype):
             # Each output map by itself: its units have size x size inputs a link.
             fresh = self.kernel_initializer.clone
-            own = [(*shape[:2], int(n), 1) for n in self.linked.sum(axis=0)]
-            return ops.concatenate([fresh()(shape, dtype) for shape in own], axis=2)[..., 0]
+            shapes = [(*shape[:2], int(n), 1) for n in self.linked.sum(axis=0)]
+            drawn = [fresh()(shape, dtype) for shape in shapes]
+            return ops.concatenate(drawn, axis=2)[..., 0]
 
         size = self.kernel_size
         self.kernel = self.add_weight((size, size, len(to)), draw, name="kernel")
         self.bias = self.add_weight((outputs,), "zeros", name="bias")
 
     def dense_kernel(self):
-        """The kernel (size, size, input maps, output maps), zero where nothing is linked."""
+        """The kernel (size, size, input maps, output maps), 0 where unlinked."""
         shape = (self.kernel_size, self.kernel_size, *self.linked.shape)
         return ops.reshape(ops.matmul(self.kernel, self.masks), shape)
 
     def call(self, x):
-        x = ops.conv(x, self.dense_kernel(), padding="valid", data_format="channels_last")
+        x = ops.conv(x, self.dense_kernel(), data_format="channels_last")
         return self.activation(x + self.bias)
 
     def get_config(self):
-        own = {
-            "table": self.table,
-            "kernel_size": self.kernel_size,
-            "activation": keras.activations.serialize(self.activation),
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-        }
+        activation = keras.activations.serialize(self.activation)
+        initializer = keras.initializers.serialize(self.kernel_initializer)
+        own = {"activation": activation, "kernel_initializer": initializer}
+        own |= {"table": self.table, "kernel_size": self.kernel_size}
         return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable("cnnlib")
 class RadialBasis(keras.layers.Layer):
-    """Squared distances y_i = sum_j (x_j - w_ij)^2 to fixed centres: LeCun et al. 1998, eq. 7.
+    """Distances y_i = sum_j (x_j - w_ij)^2 to centres: LeCun et al. 1998, eq. 7.
 
     ``codes`` has the shape (classes, units) and is not trained. Inputs (batch, units)
     become distances (batch, classes); the smallest one names the class.
@@ -186,12 +185,12 @@ class RadialBasis(keras.layers.Layer):
         self.codes = np.asarray(codes, "float32")
         if self.codes.ndim != 2 or not np.isfinite(self.codes).all():
             shape = self.codes.shape
-            raise ValueError(f"codes: expected finite (classes, units), got shape {shape}")
+            raise ValueError(f"codes: expected finite (classes, units), got {shape}")
 
     def build(self, input_shape):
         units, given = self.codes.shape[1], input_shape[-1]
         if units != given:
-            raise ValueError(f"{self.name}: codes of {units} units, but an input of {given}")
+            raise ValueError(f"{self.name}: codes of {units} units, input of {given}")
 
     def call(self, x):
         difference = ops.expand_dims(x, 1) - ops.cast(self.codes, x.dtype)
@@ -270,7 +269,7 @@ class ZeroChannels(keras.layers.Layer):
     def build(self, input_shape):
         most, maps = self.channels, input_shape[-1]
         if maps > most:
-            raise ValueError(f"{self.name}: expected at most {most} maps, but got {maps}")
+            raise ValueError(f"{self.name}: expected at most {most} maps, got {maps}")
 
     def call(self, x):
         return ops.pad(x, [[0, 0], [0, 0], [0, 0], [0, self.channels - x.shape[-1]]])

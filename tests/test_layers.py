@@ -206,7 +206,7 @@ def test_zero_channels():
     assert found.shape == (2, 3, 4, 8)
     np.testing.assert_array_equal(found[..., :5], x)
     assert not found[..., 5:].any()
-    with pytest.raises(ValueError, match="at most 4 maps, but got 5"):
+    with pytest.raises(ValueError, match="at most 4 maps, got 5"):
         layers.ZeroChannels(4)(x)
 
 

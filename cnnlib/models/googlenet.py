@@ -132,7 +132,7 @@ def googlenet(
     kernel_initializer: str | dict = "glorot_uniform",
     classifier_activation: str | None = None, name: str = "googlenet",
 ) -> keras.Model:  # fmt: skip
-    """Images (batch, 224, 224, 3) to class scores (batch, 1000): Szegedy et al. 2014.
+    """Images (batch, 224, 224, 3) to scores (batch, 1000): Szegedy et al. 2014.
 
     With auxiliary classifiers the outputs are a list, the main one first.
 

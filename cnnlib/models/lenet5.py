@@ -92,7 +92,7 @@ def lenet5(
     kernel_initializer: str | dict = FAN_IN_UNIFORM, output: str = "rbf",
     classifier_activation: str | None = None, name: str = "lenet5",
 ) -> keras.Model:  # fmt: skip
-    """Images (batch, 32, 32, 1) to squared distances (batch, 10): LeCun et al. 1998.
+    """Images (batch, 32, 32, 1) to distances (batch, 10): LeCun et al. 1998.
 
     Args:
         widths: maps of C1, C3 and C5, units of F6.
@@ -140,11 +140,11 @@ MODERN = {
 
 
 def map_loss(labels, distances, j=1.0):
-    """LeCun et al. 1998, eq. 9: y_D + log(exp(-j) + sum_i exp(-y_i)), one an image.
+    """LeCun et al. 1998, eq. 9: y_D + log(exp(-j) + sum_i exp(-y_i)), by image.
 
-    ``labels`` D has the shape (batch,) or (batch, 1), ``distances`` y (batch, classes);
-    ``j`` is a positive constant, the distance of an extra class, whose value the paper
-    does not print.
+    ``labels`` D has the shape (batch,) or (batch, 1), ``distances`` y the shape
+    (batch, classes); ``j`` is a positive constant, the distance of an extra class,
+    whose value the paper does not print.
     """
     labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
     chosen = ops.one_hot(labels, distances.shape[-1], dtype=distances.dtype)

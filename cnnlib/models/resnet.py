@@ -79,7 +79,7 @@ def bottleneck(
     gamma: str = "ones", name: str, **options,
 ) -> KerasTensor:  # fmt: skip
     """The three layers of the block in Fig. 5, right, up to the addition."""
-    first, second = (stride, 1) if stride_on == "1x1" else (1, stride)
+    first, second = {"1x1": (stride, 1), "3x3": (1, stride)}[stride_on]
     x = convolution(x, maps, 1, first, **options, name=f"{name}_conv1")
     x = convolution(x, maps, 3, second, **options, name=f"{name}_conv2")
     maps, last = EXPANSION * maps, f"{name}_conv3"

@@ -70,7 +70,7 @@ def vgg(
     dropout: float = 0.5, kernel_initializer: str | dict = "glorot_uniform",
     classifier_activation: str | None = None, name: str = "vgg",
 ) -> keras.Model:  # fmt: skip
-    """Images (batch, 224, 224, 3) to scores (batch, 1000): Simonyan, Zisserman 2014.
+    """Images (batch, 224, 224, 3) to scores (batch, 1000): Simonyan, Zisserman.
 
     Args:
         table: a row for each block, a number for each of its convolutions, the side of its filters;
