@@ -180,6 +180,8 @@ class RadialBasis(keras.layers.Layer):
     become distances (batch, classes); the smallest one names the class.
     """
 
+    gives = "distances"  # for the loss
+
     def __init__(self, codes, **kwargs):
         super().__init__(**kwargs)
         self.codes = np.asarray(codes, "float32")

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnlib.layers import RadialBasis
 from cnnlib.models.lenet5 import map_loss
 from cnnlib.recipes import Recipe
 
@@ -23,9 +22,9 @@ MOVES = (
 def output_kinds(model: keras.Model) -> tuple[str, ...]:
     """What each output (batch, classes) of a network is: "scores", "distances" or "probabilities".
 
-    Distances are what a ``cnnlib.layers.RadialBasis`` gives, moved or not. Probabilities are told by their
-    values: none is negative and each image's sum to one, wherever in the network that is brought about.
-    All else is scores.
+    Distances are what a layer gives that says so, as ``cnnlib.layers.RadialBasis`` does, moved or not.
+    Probabilities are told by their values: none is negative and each image's sum to one, wherever in the
+    network that is brought about. All else is scores.
 
     Args:
         model: a functional Keras model with one input, images.
@@ -39,7 +38,7 @@ def output_kinds(model: keras.Model) -> tuple[str, ...]:
     kinds = []
     for tensor, values in zip(model.outputs, keras.tree.flatten(outputs), strict=True):
         values = ops.convert_to_numpy(ops.cast(values, "float32"))
-        if isinstance(_origin(tensor), RadialBasis):
+        if getattr(_origin(tensor), "gives", None) == "distances":
             kinds.append("distances")
         elif values.min() >= 0 and np.allclose(values.sum(axis=-1), 1, atol=1e-2):
             kinds.append("probabilities")
