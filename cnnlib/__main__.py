@@ -64,6 +64,9 @@ def _parser():
     command.add_argument("--recipe", required=True, help="the recipe's name")
     command.add_argument("--seeds", default="0", type=_seeds, metavar="0,1,2", help="default: 0")
     command.add_argument("--iterations", type=int, metavar="N", help="the recipe shortened to N iterations")
+    command.add_argument(
+        "--rate", type=float, metavar="R", help="the recipe with first rate R, the others in proportion"
+    )
     command.add_argument("--record", action="store_true", help="write a record of each completed run")
     command.add_argument(
         "--directory",
@@ -141,6 +144,8 @@ def train(options: argparse.Namespace) -> None:
     recipe = recipes.get(options.recipe)
     if options.iterations is not None:
         recipe = recipe.shortened(iterations=options.iterations)
+    if options.rate is not None:
+        recipe = recipe.at_rate(options.rate)
     network, *_ = models.find(options.network)
     size = {} if recipe.image_size is None else {"size": recipe.image_size}
     data = data_sets.load(options.data, **size)

@@ -44,7 +44,10 @@ REDUCED = {
     "plain-18": {**SMALL_RESNET, "table": ("basic", (1, 1, 2, 1))},
     "resnet-18": {**SMALL_RESNET, "table": ("basic", (1, 1, 2, 1))},
     "resnet-50": {**SMALL_RESNET, "table": ("bottleneck", (2, 1, 1, 1))},
-    **{f"cifar-{kind}-8": {"input_shape": (16, 16, 3), "widths": (4, 6, 8)} for kind in ("plain", "resnet")},
+    **{
+        f"cifar-{kind}-8": {"input_shape": (16, 16, 3), "widths": (4, 6, 8)}
+        for kind in ("plain", "resnet", "preactivation")
+    },
     "lenet5": {},
     "lenet5-modern": {},
 }

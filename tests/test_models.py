@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 import cnnlib
-from cnnlib.models import ALIASES, build, checks, cifar_resnet, names, vgg
+from cnnlib.models import ALIASES, build, checks, cifar_resnet, names, preactivation, vgg
 
 # name: (trainable parameters, multiply-accumulates of one image)
 COUNTS = {
     "alexnet": (60_965_224, 724_406_816),
     "alexnet-ungrouped": (62_378_344, 1_135_256_096),
+    "cifar-preactivation-110": (1_727_962, 252_887_680),
     "cifar-plain-20": (269_722, 40_551_040),
     "cifar-plain-32": (464_154, 68_862_592),
     "cifar-plain-44": (658_586, 97_174_144),
@@ -60,7 +61,14 @@ FIELDS = {
     **{f"cifar-{kind}-{n}": field for kind in ("plain", "resnet") for n, field in (
         (20, 81), (32, 137), (44, 193), (56, 249), (110, 501)
     )},
+    "cifar-preactivation-110": 501,
 }  # fmt: skip
+
+CIFAR_DEPTHS = {
+    "plain": cifar_resnet.DEPTHS,
+    "resnet": cifar_resnet.DEPTHS,
+    "preactivation": preactivation.DEPTHS,
+}
 
 # Output of the stages, side and maps, as the papers' tables and figures have them.
 RESNET_BASIC = {
@@ -161,8 +169,8 @@ MAPS = {
             "stage3_block1": (8, 64), f"stage3_block{(depth - 2) // 6}": (8, 64),
             "avg_pool": (64,), "fc": (10,),
         }
-        for kind in ("plain", "resnet")
-        for depth in cifar_resnet.DEPTHS
+        for kind, depths in CIFAR_DEPTHS.items()
+        for depth in depths
     },
 }  # fmt: skip
 
@@ -171,7 +179,7 @@ DEPTHS = {
     **{"alexnet": 8, "vgg-a": 11, "vgg-b": 13, "vgg-c": 16, "vgg-d": 16, "vgg-e": 19},
     **{f"{kind}-{n}": n for kind in ("plain", "resnet") for n in (18, 34)},
     **{f"resnet-{n}": n for n in (50, 101, 152)},
-    **{f"cifar-{kind}-{n}": n for kind in ("plain", "resnet") for n in cifar_resnet.DEPTHS},
+    **{f"cifar-{kind}-{n}": n for kind, depths in CIFAR_DEPTHS.items() for n in depths},
 }
 
 
@@ -310,14 +318,30 @@ def counted(depth):
     return kernels + 2 * (16 + 2 * k * (16 + 32 + 64)) + 650
 
 
-@pytest.mark.parametrize("kind", ["plain", "resnet"])
+@pytest.mark.parametrize("kind", CIFAR_DEPTHS)
 def test_every_depth_of_the_cifar_family(kind):
-    for depth in cifar_resnet.DEPTHS:
+    for depth in CIFAR_DEPTHS[kind]:
         assert COUNTS[f"cifar-{kind}-{depth}"] == COUNTS[f"cifar-resnet-{depth}"]
         assert COUNTS[f"cifar-{kind}-{depth}"][0] == counted(depth)
     for depth in (8, 26):
         network = build(f"cifar-{kind}-{depth}", kernel_initializer="zeros")
         assert (network.name, parameters(network)) == (f"cifar-{kind}-{depth}", counted(depth))
+
+
+def test_nothing_but_additions_between_the_first_relu_and_the_last():
+    """Fig. 1(b): what the blocks add reaches the end unchanged."""
+    network = build("cifar-preactivation-14", input_shape=(8, 8, 3), kernel_initializer="zeros")
+    layer, trunk = network.get_layer("stage3_block2"), []
+    while isinstance(layer, keras.layers.Add):
+        trunk.append(layer.name)
+        shortcut, _ = layer.input
+        layer = shortcut._keras_history.operation
+        while layer.name.endswith(("_zeros", "_subsample")):  # option A
+            layer = layer.input._keras_history.operation
+    assert trunk == [f"stage{stage}_block{block}" for stage in (3, 2, 1) for block in (2, 1)]
+    assert layer.name == "conv1_relu"
+    with pytest.raises(ValueError, match="batch_normalization: expected momentum and epsilon, got None"):
+        build("cifar-preactivation-8", batch_normalization=None)
 
 
 @pytest.mark.parametrize("alias", ALIASES)

@@ -125,6 +125,22 @@ def test_bad_shortenings_are_refused(arguments, message):
         HE2015_CIFAR.shortened(**arguments)
 
 
+def test_another_rate_moves_all_rates_in_proportion_and_says_so():
+    slow = recipes.HE2015_CIFAR_FIT.at_rate(0.03)
+    assert (slow.name, slow.learning_rate) == ("he2015-cifar-fit-rate-0.03", 0.03)
+    assert slow.drops == ((2000, 0.003), (3000, 0.0003))
+    same = {"name": HE2015_CIFAR.name, "learning_rate": 0.1, "drops": HE2015_CIFAR.drops}
+    assert dataclasses.replace(HE2015_CIFAR.at_rate(0.01), **same) == HE2015_CIFAR
+    assert HE2015_CIFAR.at_rate(0.1) is HE2015_CIFAR
+    warm = recipes.HE2015_CIFAR_FIT_WARM_UP.at_rate(0.001)
+    assert warm.drops == ((400, 0.01), (2000, 0.001), (3000, 0.0001))
+    assert HE2015_CIFAR_REDUCED.at_rate(0.05).rate(0) == 0.05
+    with pytest.raises(ValueError, match="learning_rate must be above 0, got 0"):
+        HE2015_CIFAR.at_rate(0)
+    with pytest.raises(TypeError, match=r"learning_rate must be a number, got '0\.1'"):
+        HE2015_CIFAR.at_rate("0.1")
+
+
 @pytest.mark.parametrize("recipe", recipes.RECIPES.values(), ids=lambda recipe: recipe.name)
 def test_a_recipe_survives_json(recipe):
     assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe

@@ -475,4 +475,5 @@ def test_the_packages_own_records_are_valid():
         data = record.data["name"]
         assert path.name == records.file_name(record.network, record.options, recipe.name, data, record.seed)
         assert not records.writing.differences_from_known(recipe)
+        assert not records.writing.differences_from_known(recipe.at_rate(3e-5).shortened(iterations=99))
         assert json.loads(path.read_text())["recipe"] == recipe.as_dict()

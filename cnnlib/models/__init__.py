@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import keras
 
-from cnnlib.models import alexnet, cifar_resnet, googlenet, lenet5, nin, resnet, vgg
+from cnnlib.models import alexnet, cifar_resnet, googlenet, lenet5, nin, preactivation, resnet, vgg
 from cnnlib.models.published import check_published, load_published
 
 # name -> (function, the options that make the variant)
@@ -28,6 +28,8 @@ NETWORKS = {
 for n in cifar_resnet.DEPTHS:
     NETWORKS[f"cifar-plain-{n}"] = (cifar_resnet.cifar_resnet, {"depth": n, "shortcut": None})
     NETWORKS[f"cifar-resnet-{n}"] = (cifar_resnet.cifar_resnet, {"depth": n})
+for n in preactivation.DEPTHS:
+    NETWORKS[f"cifar-preactivation-{n}"] = (preactivation.preactivation, {"depth": n})
 
 # Other names of the same networks.
 ALIASES = {"vgg16": "vgg-d", "vgg19": "vgg-e"}
@@ -42,7 +44,8 @@ def find(name: str) -> tuple[str, Callable, dict]:
     """What a name stands for; nothing is built.
 
     Args:
-        name: one of ``names()``, an alias, or ``cifar-plain-n`` or ``cifar-resnet-n``, n = 6k + 2.
+        name: one of ``names()``, an alias, or ``cifar-plain-n``, ``cifar-resnet-n`` or
+            ``cifar-preactivation-n``, n = 6k + 2.
 
     Returns:
         The name without aliases, the function that builds this network, and the options of the variant.
@@ -53,9 +56,9 @@ def find(name: str) -> tuple[str, Callable, dict]:
     known = ALIASES.get(name, name) if isinstance(name, str) else None
     if known in NETWORKS:
         return known, *NETWORKS[known]
-    family = re.fullmatch(r"cifar-(plain|resnet)-([1-9][0-9]{0,99})", str(name))
+    family = re.fullmatch(r"cifar-(plain|resnet|preactivation)-([1-9][0-9]{0,99})", str(name))
     if family:
-        _, function, variant = find(f"cifar-{family[1]}-20")
+        _, function, variant = find(f"cifar-{family[1]}-110")
         return name, function, {**variant, "depth": cifar_resnet.check_depth(int(family[2]))}
     close = difflib.get_close_matches(str(name), [*NETWORKS, *ALIASES], n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""

@@ -179,14 +179,19 @@ def as_text(fields: dict) -> str:
 
 
 def differences_from_known(recipe):
-    """In what a recipe differs from the known one that its name claims, shortened or not; "" for others."""
+    """In what a recipe differs from the known one that its name claims, changed or not; "" for others."""
 
     def known(name):
-        before, shortened, iterations = name.rpartition("-shortened-")
-        if name in RECIPES or not shortened or not iterations.isdecimal():
-            return RECIPES.get(name)
-        whole = known(before)
-        return whole and whole.shortened(iterations=int(iterations))
+        if name in RECIPES:
+            return RECIPES[name]
+        # What `shortened` and `at_rate` have added to the name, the last of them first.
+        if change := re.fullmatch(r"(.+)-(shortened-(\d+)|rate-(\d+(?:\.\d+)?(?:e-?\d+)?))", name):
+            before, _, iterations, rate = change.groups()
+            whole = known(before)
+            if whole and iterations:
+                return whole.shortened(iterations=int(iterations))
+            return whole and whole.at_rate(float(rate))
+        return None
 
     wanted = known(recipe.name)
     if wanted is None:
