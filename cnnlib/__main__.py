@@ -62,7 +62,7 @@ def _parser():
     command.add_argument("network", metavar="NAME")
     command.add_argument("--data", required=True, help="the data set's name")
     command.add_argument("--recipe", required=True, help="the recipe's name")
-    command.add_argument("--seeds", default="0", type=_seeds, metavar="0,1,2", help="default: 0")
+    command.add_argument("--seeds", default="0", type=seeds, metavar="0,1,2", help="default: 0")
     command.add_argument("--iterations", type=int, metavar="N", help="the recipe shortened to N iterations")
     command.add_argument(
         "--rate", type=float, metavar="R", help="the recipe with first rate R, the others in proportion"
@@ -95,14 +95,15 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _seeds(text):
+def seeds(text: str) -> list[int]:
+    """Different whole numbers of at least 0, from a text with commas."""
     try:
-        seeds = [int(part) for part in text.split(",")]
+        found = [int(part) for part in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected whole numbers and commas, got {text!r}") from None
-    if min(seeds) < 0 or len(set(seeds)) != len(seeds):
+    if min(found) < 0 or len(set(found)) != len(found):
         raise argparse.ArgumentTypeError(f"expected different numbers of at least 0, got {text!r}")
-    return seeds
+    return found
 
 
 def _option(text):

@@ -165,11 +165,11 @@ def rounded(value):
 
 
 def as_text(fields: dict) -> str:
-    """JSON with a line for each field, each list of the history, and each row of a surface."""
+    """JSON with a line for each field, each entry of a history or of values, and each row of a surface."""
     lines = []
     for name, value in fields.items():
         text = json.dumps(value)
-        if name == "history":
+        if name in ("history", "values"):
             entries = [f"    {json.dumps(key)}: {json.dumps(item)}" for key, item in value.items()]
             text = "{\n" + ",\n".join(entries) + "\n  }"
         elif isinstance(value, list):

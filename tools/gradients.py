@@ -1,0 +1,94 @@
+"""Record signal, gradients and kernels by layer while a network is trained.
+
+    python tools/gradients.py cifar-plain-56 --recipe he2015-cifar-fit --data cifar10 \
+        --option widths=8,16,32 --seeds 0,1,2
+
+Before the first iteration and after 1, 10, 100 and 1,000, on the first 128 training images that the recipe
+uses, with the batch's own statistics. The steps are those of ``python -m cnnlib train`` with the same
+arguments; training ends with the last measurement. It goes where ``cnnlib.records.measurements.folder`` says, as "gradients";
+its values: ``iterations``, how many ``images``, the names in ``layer``, and of the rest of what
+``cnnlib.probes.by_layer`` gives one list for each iteration.
+"""
+
+import argparse
+import dataclasses
+import sys
+import time
+
+import keras
+
+from cnnlib import data as data_sets
+from cnnlib import models, probes, recipes, records
+from cnnlib.__main__ import add_options, seeds
+from cnnlib.records import measurements
+from cnnlib.training import inputs, runs
+
+ITERATIONS = (0, 1, 10, 100, 1000)
+IMAGES = 128
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python tools/gradients.py", description=__doc__.partition("\n")[0])
+    parser.add_argument("network", metavar="NAME")
+    parser.add_argument("--recipe", required=True)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--rate", type=float, metavar="R", help="the recipe with first rate R")
+    parser.add_argument("--clip", type=float, metavar="N", help="each tensor's gradient shortened to norm N")
+    parser.add_argument("--seeds", default="0", type=seeds, metavar="0,1,2", help="default: 0")
+    parser.add_argument("--iterations", default=ITERATIONS, type=_iterations, metavar="0,1,10")
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    try:
+        for seed in options.seeds:
+            begun = time.perf_counter()
+            path = record(options, seed)
+            print(f"{path.name}: {time.perf_counter() - begun:.0f} s", flush=True)
+    except (ValueError, TypeError, OSError, RuntimeError) as reason:
+        print(f"gradients: error: {reason}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _iterations(text):
+    return tuple(sorted({int(part) for part in text.split(",")}))
+
+
+def record(options, seed):
+    recipe = recipes.get(options.recipe)
+    if options.rate is not None:
+        recipe = recipe.at_rate(options.rate)
+    if options.clip is not None:
+        name = f"{recipe.name}-clip-{options.clip:g}"
+        recipe = dataclasses.replace(recipe, name=name, clip_norm=options.clip)
+    if options.iterations[-1] > recipe.iterations or options.iterations[0] < 0:
+        raise ValueError(f"--iterations: expected 0 to {recipe.iterations}, got {options.iterations}")
+    size = {} if recipe.image_size is None else {"size": recipe.image_size}
+    data = data_sets.load(options.data, **size)
+    network, *_ = models.find(options.network)
+    given = records.plain_options(dict(options.option))
+
+    keras.utils.set_random_seed(seed)
+    sizes = {"input_shape": inputs.input_shape(recipe, data), "classes": data.classes}
+    model = models.build(network, **{**sizes, **given})
+    inputs.check(model, data, recipe, seed)
+    runs.compile_model(model, recipe)
+    mapping = inputs.pixel_mapping(recipe, data)
+    chosen = inputs.chosen(recipe, len(data.x_train))[:IMAGES]
+    images, labels = mapping(data.x_train[chosen]), data.y_train[chosen].astype("int32")
+    batches = inputs.TrainingBatches(recipe, data, mapping, seed, 0, recipe.iterations)
+
+    values = {"iterations": list(options.iterations), "images": len(chosen)}
+    done = 0
+    for iteration in options.iterations:
+        for number in range(done, iteration):
+            model.train_on_batch(*batches[number])
+        done = iteration
+        for name, found in probes.by_layer(model, images, labels).items():
+            values.setdefault(name, []).append(found)
+    values["layer"] = values["layer"][0]
+    run = {"network": network, "options": given, "recipe": recipe, "data": data, "seed": seed}
+    return measurements.write("gradients", values, **run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
