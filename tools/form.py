@@ -69,10 +69,9 @@ def words(cells):
 
 def figures(cells):
     """How many pictures the page shows."""
+    shown = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
     drawn = sum(
-        any(kind in output.get("data", {}) for kind in FIGURES)
-        for cell in cells
-        for output in cell.get("outputs", [])
+        any(kind in data for kind in FIGURES) or "<svg" in data.get("text/html", "") for data in shown
     )
     return drawn + sum(
         len(re.findall(r"!\[|<img\b", cell.source)) for cell in cells if cell.cell_type == "markdown"

@@ -5,9 +5,9 @@
 
 Before the first iteration and after 1, 10, 100 and 1,000, on the first 128 training images that the recipe
 uses, with the batch's own statistics. The steps are those of ``python -m cnnlib train`` with the same
-arguments; training ends with the last measurement. It goes where ``cnnlib.records.measurements.folder`` says, as "gradients";
-its values: ``iterations``, how many ``images``, the names in ``layer``, and of the rest of what
-``cnnlib.probes.by_layer`` gives one list for each iteration.
+arguments; training ends with the last measurement. It goes where ``cnnlib.records.measurements.folder``
+says, as "gradients"; its values: ``iterations``, how many ``images``, the names in ``layer``, and of the rest
+of what ``cnnlib.probes.by_layer`` gives one list for each iteration.
 """
 
 import argparse
