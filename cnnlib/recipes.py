@@ -10,7 +10,7 @@ import operator
 import sys
 
 PIXELS = ("lecun1998", "per-pixel-mean", "standardized", "unit")
-AUGMENTATIONS = ("none", "crop", "crop-and-mirror")
+AUGMENTATIONS = ("none", "crop", "crop-and-mirror", "affine-distortion")
 LOSSES = ("softmax-cross-entropy", "lecun1998-map")
 SCHEDULES = ("steps", "cosine")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -66,8 +66,10 @@ class Recipe:
             "lecun1998": extended to 32x32 with background, 0 becomes -0.1 and 255 becomes 1.175.
         augmentation: "none"; "crop": each training image is padded by ``pad`` zeros (after the
             pixel mapping) and cropped back at its own random place; "crop-and-mirror": and
-            mirrored, left to right, with probability 1/2.
-        pad: pixels on each side.
+            mirrored, left to right, with probability 1/2; "affine-distortion": each training image is
+            moved, scaled, squeezed and sheared at random, in every pass anew (after the pixel mapping),
+            within the ranges of ``cnnlib.training.inputs.DISTORTIONS``.
+        pad: pixels on each side, of a crop.
         loss: "softmax-cross-entropy" of class scores (the largest one is predicted) or
             "lecun1998-map" of distances (the smallest one is predicted).
         loss_weights: one weight an output of the network; the losses are added with them. The first
@@ -358,6 +360,13 @@ LENET5_DENSE_MNIST = dataclasses.replace(
     LENET5_MNIST, name="lenet5-dense-mnist", loss="softmax-cross-entropy", learning_rate=0.05
 )
 
+# The same with distorted training images, LeCun et al. 1998, section III.B. The paper adds nine distorted
+# copies of each image to the set; here every pass distorts every image anew. The ranges were set once,
+# and no others were tried.
+LENET5_DISTORTED_MNIST = dataclasses.replace(
+    LENET5_MNIST, name="lenet5-distorted-mnist", augmentation="affine-distortion"
+)
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -370,6 +379,7 @@ RECIPES = {
         LENET5_MNIST,
         LENET5_MODERN_MNIST,
         LENET5_DENSE_MNIST,
+        LENET5_DISTORTED_MNIST,
     )
 }
 

@@ -20,6 +20,7 @@ SLOW = {
     "test_models.py": ("cifar-resnet-1202",),
     "test_project.py": ("test_what_the_readme_shows", "test_a_warning_stops_the_build"),
     "test_published.py": ("test_the_same_function[resnet-1", "test_from_a_file"),
+    "test_lenet5.py": ("test_the_tool_records",),
     "test_measurements.py": ("test_the_tool_records",),
     "test_surface.py": ("test_the_tool_records",),
 }

@@ -1,12 +1,16 @@
 """LeNet-5 held against LeCun et al. 1998, section II.B, and its layers and loss against slow references."""
 
+import dataclasses
+
 import keras
+import lenet5_probes
 import numpy as np
 import pytest
 
 import cnnlib
 from cnnlib.layers import scaled_tanh
 from cnnlib.models.lenet5 import BITMAPS, C3_TABLE, digit_codes, map_loss
+from cnnlib.records import measurements
 
 # The paper's text, layer by layer: output shape, trainable parameters, connections.
 PAPER = {
@@ -96,3 +100,73 @@ def test_map_loss_by_hand():
 def test_map_loss_does_not_overflow_at_large_distances():
     found = keras.ops.convert_to_numpy(map_loss(np.array([0]), np.array([[500.0, 900.0]], "float32"), 1.0))
     np.testing.assert_allclose(found, [499.0])
+
+
+# ---- the tool that measures trained networks -----------------------------------------------------
+
+
+def test_a_moved_image_has_background_behind_it():
+    images = np.random.default_rng(0).normal(size=(2, 6, 7, 1)).astype("float32")
+    images[:, 0, 0] = -0.1
+    found = lenet5_probes.moved(images, -2, 1)
+    expected = np.full_like(images, -0.1)
+    for row in range(4):
+        for column in range(1, 7):
+            expected[:, row, column] = images[:, row + 2, column - 1]
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(lenet5_probes.moved(images, 0, 0), images)
+
+
+@pytest.mark.parametrize("output", ["rbf", "dense"])
+def test_doubt_is_least_where_the_network_is_sure(output):
+    """Of distances the smallest one decides, of scores the largest."""
+    chosen = np.array([[0.0, 5, 9], [2, 3, 9], [8, 7, 9]], "float32")
+    outputs = chosen if output == "rbf" else -chosen
+    first = keras.Input((3,))
+    last = keras.layers.Rescaling(1.0)
+    last.gives = "distances" if output == "rbf" else "scores"
+    read, doubts = lenet5_probes.answers(keras.Model(first, last(first)), outputs)
+    assert list(read) == [0, 0, 1]
+    assert list(doubts["second less first"]) == [-5, -1, -1]
+    name = "smallest distance" if output == "rbf" else "largest score"
+    assert list(doubts[name]) == [0, 2, 7]
+    if output == "dense":
+        probability = np.exp(-chosen.min(axis=1)) / np.exp(-chosen).sum(axis=1)
+        expected = np.log(1 / probability - 1)
+        np.testing.assert_allclose(doubts["largest probability"], expected, rtol=1e-4)
+
+
+def test_what_rejection_costs(monkeypatch):
+    """A hundred digits of doubts 0 to 99, those above 89 misread; pictures of doubts 50 to 149."""
+    labels = np.zeros(100, int)
+    images = np.zeros((100, 32, 32, 1), "float32")
+    digits = np.arange(100) // 90, {"doubt": np.arange(100.0)}
+    monkeypatch.setattr(lenet5_probes, "no_digits", lambda *_: {"kind": images})
+    others = np.zeros(100, int), {"doubt": np.arange(100.0) + 50}
+    given = iter([digits, others])
+    monkeypatch.setattr(lenet5_probes, "answers", lambda *_: next(given))
+    found = lenet5_probes.rejection(None, images, labels)
+    # 95 of the pictures have a doubt of 55 or more (54, the quantile below, takes one more), 46 digits too.
+    assert found["rejected"] == {"kind": {"doubt": 46}}
+    assert found["confused"]["doubt"] == pytest.approx(10)
+
+
+def test_the_tool_records_shift_and_rejection(monkeypatch, tmp_path):
+    """On few digits, after a few iterations; unmoved, the error is that of the run."""
+    recipe = dataclasses.replace(cnnlib.recipes.LENET5_MNIST, name="t", iterations=20)
+    monkeypatch.setitem(cnnlib.recipes.RECIPES, "t", recipe)
+    monkeypatch.setenv("CNNLIB_RECORDS", str(tmp_path))
+    command = ["lenet5", "--recipe", "t", "--data", "digits", "--directory", str(tmp_path / "runs")]
+    assert lenet5_probes.main(command) == 0
+    (shifts,) = measurements.select("shift", network="lenet5", options={})
+    (rejections,) = measurements.select("rejection", network="lenet5", options={})
+    data = cnnlib.data.load("digits")
+    trained = cnnlib.run("lenet5", data, recipe, seed=0, verbose=0)
+    assert set(shifts.values["test_error"]) == {"right", "left", "down", "up"}
+    for errors in shifts.values["test_error"].values():
+        assert len(errors) == 6
+        assert errors[0] == pytest.approx(trained.history.test_error[-1], abs=1e-3)
+    kinds = rejections.values["rejected"]
+    assert len(kinds) == 5 and set(kinds) == set(rejections.values["images"])
+    assert all(0 <= share <= 100 for shares in kinds.values() for share in shares.values())
+    assert lenet5_probes.main(["lenet5", "--recipe", "he2015-cifar", "--data", "digits"]) == 2

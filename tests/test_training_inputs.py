@@ -76,6 +76,72 @@ def test_augmented_batches_are_crops_and_mirrors_of_their_own(images):
     assert 60 < mirrors < 140
 
 
+def ramps(side=12):
+    """An image that grows by 1 a row in its first channel and by 1 a column in its second."""
+    return np.moveaxis(np.indices((side, side)), 0, -1)[None].astype("float32")
+
+
+def amounts(**given):
+    """A row of ``inputs.distort``'s amounts, in pixels and shares, all others zero."""
+    kinds = ("down", "right", "scaling", "squeezing", "shear")
+    most = [inputs.DISTORTIONS[name] for name in ("translation", "translation", *kinds[2:])]
+    return np.array([[given.get(kind, 0) / limit for kind, limit in zip(kinds, most)]])
+
+
+def test_no_distortion_gives_the_image_back():
+    pictures = np.random.default_rng(0).normal(size=(9, 7, 8, 3)).astype("float32")
+    distorted = inputs.distort(pictures, np.zeros((9, 5)))
+    assert distorted.dtype == np.float32
+    np.testing.assert_array_equal(distorted, pictures)
+
+
+def test_a_shift_by_whole_pixels_moves_the_image_and_repeats_its_border():
+    picture = np.random.default_rng(0).normal(size=(1, 7, 8, 3)).astype("float32")
+    moved = inputs.distort(picture, amounts(down=2, right=-1))
+    padded = np.pad(picture, ((0, 0), (2, 0), (0, 1), (0, 0)), mode="edge")
+    np.testing.assert_allclose(moved, padded[:, :7, 1:], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "height", "width", "shear"),
+    [
+        ({"scaling": 0.1}, 1.1, 1.1, 0),
+        ({"squeezing": 0.1}, 1 / 1.1, 1.1, 0),
+        ({"squeezing": -0.1}, 1 / 0.9, 0.9, 0),
+        ({"shear": 0.2}, 1, 1, 0.2),
+        ({"scaling": -0.05, "shear": -0.1}, 0.95, 0.95, -0.1),
+    ],
+)
+def test_a_ramp_is_distorted_as_a_line_is(given, height, width, shear):
+    """Bilinear interpolation is exact on it. What grows to the right still does: nothing is mirrored."""
+    found = inputs.distort(ramps(), amounts(**given))[0, 3:-3, 3:-3]
+    row, column = (np.moveaxis(ramps()[0], -1, 0) - 5.5)[:, 3:-3, 3:-3]
+    np.testing.assert_allclose(found[..., 0] - 5.5, row / height, atol=1e-5)
+    np.testing.assert_allclose(found[..., 1] - 5.5, (column - shear * row) / width, atol=1e-5)
+
+
+def test_distorted_batches_depend_on_seed_and_pass_alone():
+    """And are distorted within the ranges: a ramp says by how much, at its centre and across it."""
+    recipe = dataclasses.replace(PLAIN, augmentation="affine-distortion", batch_size=50, iterations=60)
+    data = dataset(np.repeat(ramps(17).astype("uint8"), 75, axis=0))
+
+    def batches(seed, start):
+        stream = inputs.TrainingBatches(recipe, data, lambda x: x.astype("float32"), seed, start, 40)
+        return lambda number: stream[number - start][0]
+
+    whole, later, other = batches(3, 0), batches(3, 19), batches(4, 0)
+    for number in (39, 20, 19):
+        np.testing.assert_array_equal(whole(number), later(number))
+        assert not np.allclose(whole(number), other(number))
+    x = np.concatenate([whole(number) for number in range(39)])
+    assert len({row.tobytes() for row in x}) == len(x)  # drawn anew in each pass
+    shift = x[:, 8, 8] - 8  # of the centre, before the scaling
+    assert 1.9 < np.abs(shift).max() < (2 + 2 * 0.2) * 1.1 / 0.9 + 0.01
+    down, right = (x[:, 9, 8, 0] - x[:, 7, 8, 0]) / 2, (x[:, 8, 9, 1] - x[:, 8, 7, 1]) / 2
+    assert 0.9 / 1.1 < down.min() < 0.85 and 1.17 < down.max() < 1.1 / 0.9
+    assert 1 / 1.21 < right.min() < 0.86 and 1.17 < right.max() < 1 / 0.81
+
+
 @pytest.mark.parametrize("train_size", [None, 90])
 def test_every_image_is_seen_once_a_pass(images, train_size):
     recipe = dataclasses.replace(PLAIN, batch_size=64, iterations=500, train_size=train_size)

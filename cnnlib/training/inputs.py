@@ -10,6 +10,11 @@ from cnnlib.data import Dataset
 from cnnlib.recipes import Recipe
 from cnnlib.training import losses
 
+# Most of each "affine-distortion", the kinds of LeCun et al. 1998, section III.B, which prints no ranges:
+# pixels of a translation in each direction, share of the size in scaling and in squeezing (the width times
+# what the height is divided by, or the reverse), pixels to the side a row further in a horizontal shear.
+DISTORTIONS = {"translation": 2.0, "scaling": 0.1, "squeezing": 0.1, "shear": 0.2}
+
 
 def chosen(recipe: Recipe, size: int) -> np.ndarray:
     """The indices of the training images that the recipe uses: all, or evenly spaced ones.
@@ -91,11 +96,50 @@ def crop(images: np.ndarray, offsets: np.ndarray, pad: int) -> np.ndarray:
     return windows[np.arange(n), offsets[:, 0], offsets[:, 1] * channels].reshape(images.shape)
 
 
+def distort(images: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+    """Move, scale, squeeze and shear each image by its own amounts, bilinearly, about its centre.
+
+    Beyond its border an image goes on as its outermost pixels.
+
+    Args:
+        images: float32, (n, height, width, channels).
+        amounts: (n, 5) from -1 to 1, of the most in ``DISTORTIONS``: translation down and to the right,
+            scaling, squeezing, shear. Zeros give the image back.
+    """
+    n, height, width, channels = images.shape
+    most = DISTORTIONS
+    down, right = most["translation"] * amounts[:, :2].T
+    scale, squeeze = 1 + most["scaling"] * amounts[:, 2], 1 + most["squeezing"] * amounts[:, 3]
+    shear = most["shear"] * amounts[:, 4]
+    # Where the pixels of the result come from. A row comes from one height, so that two rows are blended
+    # first, then two pixels of the blend.
+    row, column = np.arange(height) - (height - 1) / 2, np.arange(width) - (width - 1) / 2
+    moved = row - down[:, None]
+    y = moved / (scale / squeeze)[:, None] + (height - 1) / 2
+    x = column - right[:, None, None] - (shear[:, None] * moved)[:, :, None]
+    x = x / (scale * squeeze)[:, None, None] + (width - 1) / 2
+    first, second, share = _between(y, height)
+    here = np.arange(n)[:, None]
+    share = share[:, :, None, None]
+    rows = (images[here, first] * (1 - share) + images[here, second] * share).reshape(-1, channels)
+    first, second, share = _between(x, width)
+    start = np.arange(0, len(rows), width).reshape(n, height, 1)
+    return rows[start + first] * (1 - share[..., None]) + rows[start + second] * share[..., None]
+
+
+def _between(places, size):
+    """The two pixels between which each place lies, and the share of the second."""
+    places = np.clip(places, 0, size - 1).astype("float32")
+    below = np.floor(places)
+    first = below.astype("int64")
+    return first, np.minimum(first + 1, size - 1), places - below
+
+
 class TrainingBatches(keras.utils.PyDataset):
     """``count`` batches, from iteration ``start`` on, of the endless stream of passes through the images.
 
-    Order, crops and mirrors of a pass are drawn from a generator seeded with (seed, number of the
-    pass) and nothing else, so a run that is stopped and resumed sees what it would have seen.
+    Order, crops, mirrors and distortions of a pass are drawn from a generator seeded with (seed, number
+    of the pass) and nothing else, so a run that is stopped and resumed sees what it would have seen.
     """
 
     def __init__(
@@ -111,7 +155,11 @@ class TrainingBatches(keras.utils.PyDataset):
             size = len(self.indices)
             order = self.indices[generator.permutation(size)]
             offsets = generator.integers(0, 2 * recipe.pad + 1, (size, 2))
-            return order, offsets, generator.random(size) < 0.5
+            mirrored = generator.random(size) < 0.5
+            distorted = recipe.augmentation == "affine-distortion"
+            # Last, so that the other augmentations see what they saw before there was this one.
+            amounts = generator.uniform(-1, 1, (size if distorted else 0, 5))
+            return order, offsets, mirrored, amounts
 
         self.drawn = drawn
 
@@ -127,9 +175,11 @@ class TrainingBatches(keras.utils.PyDataset):
         parts = [[values[place : place + batch] for values in self.drawn(number_of_pass)]]
         if place + batch > size:
             parts.append([values[: place + batch - size] for values in self.drawn(number_of_pass + 1)])
-        order, offsets, mirrored = (np.concatenate(values) for values in zip(*parts))
+        order, offsets, mirrored, amounts = (np.concatenate(values) for values in zip(*parts))
         x = self.mapping(self.data.x_train[order])
-        if self.recipe.augmentation != "none":
+        if self.recipe.augmentation == "affine-distortion":
+            x = distort(x, amounts)
+        elif self.recipe.augmentation != "none":
             x = crop(x, offsets, self.recipe.pad)
         if self.recipe.augmentation == "crop-and-mirror":
             x[mirrored] = x[mirrored, :, ::-1]
