@@ -1,9 +1,11 @@
 """LeNet-5 held against LeCun et al. 1998, section II.B, and its layers and loss against slow references."""
 
 import dataclasses
+import pathlib
 
 import keras
 import lenet5_probes
+import nbformat
 import numpy as np
 import pytest
 
@@ -78,6 +80,16 @@ def test_every_bitmap_is_7_by_12_and_no_two_are_alike():
     assert codes.shape == (10, 84) and set(codes.flat) == {-1, 1}
     apart = (codes[:, None] != codes).sum(axis=-1) + 84 * np.eye(10, dtype=int)
     assert apart.min() >= 9
+
+
+def test_the_chapter_draws_the_librarys_bitmaps():
+    """Its first half has them as text that a reader can change."""
+    path = pathlib.Path(__file__).parents[1] / "book" / "02-lenet5.ipynb"
+    cells = nbformat.read(path, as_version=4).cells
+    (source,) = [cell.source for cell in cells if cell.source.startswith("drawings = ")]
+    names = {"np": np}
+    exec(source, names)
+    np.testing.assert_array_equal(names["codes"], digit_codes())
 
 
 def test_scaled_tanh_fixes_plus_and_minus_one():
