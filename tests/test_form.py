@@ -129,7 +129,7 @@ def test_what_is_folded_costs_nothing():
     assert form.problems(notebook(cells)) == []
 
 
-def test_the_form_is_checked_and_reported(tmp_path, capsys, monkeypatch):
+def test_the_form_is_checked_and_reported(tmp_path, capsys):
     cells = chapter()
     del cells["references"]
     path = tmp_path / "03-chapter.ipynb"
@@ -137,15 +137,5 @@ def test_the_form_is_checked_and_reported(tmp_path, capsys, monkeypatch):
     assert "no section '## References'" in tool.problems(path)
     assert tool.main(["budget", str(path)]) == 0
     assert "       9 of   220  lines of code in view\n" in capsys.readouterr().out
-    # Not of a page that is no chapter, nor of a chapter that is exempt.
+    # Not of a page that is no chapter.
     assert "no section '## References'" not in tool.problems(path.rename(tmp_path / "records.ipynb"))
-    (tmp_path / "records.ipynb").rename(path)
-    monkeypatch.setitem(form.EXEMPT, "03-chapter", "why")
-    assert "no section '## References'" not in tool.problems(path)
-
-
-@pytest.mark.parametrize("name", form.EXEMPT)
-def test_a_chapter_that_is_exempt_is_there_and_needs_it(name):
-    """The exemption goes when the chapter has been rewritten."""
-    (path,) = [path for path in tool.notebooks() if path.stem == name]
-    assert form.problems(nbformat.read(path, as_version=4)) != []

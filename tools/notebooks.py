@@ -241,7 +241,7 @@ def problems(path, root=ROOT):
         found += cell_problems(place, cell, root)
         if cell.cell_type == "code":
             found += output_problems(place, cell, root)
-    if form.is_chapter(path) and path.stem not in form.EXEMPT:
+    if form.is_chapter(path):
         found += form.problems(notebook)
     return found
 
