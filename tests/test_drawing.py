@@ -150,6 +150,8 @@ def test_a_network_is_drawn_whole(model):
 def test_the_words_of_a_box_can_be_others():
     drawing = graph(block("A"), title="t", description="d", text=lambda layer: layer.name)
     assert "block_conv1" in texts(drawing)
+    same = graph(block("A"), title="t", description="d", text=lambda layer: f"input of {layer.name}")
+    assert len(boxes(same)) == len(boxes(drawing))
 
 
 def test_branches_stand_side_by_side_over_their_concatenation():

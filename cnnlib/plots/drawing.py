@@ -181,7 +181,7 @@ def words(layer: keras.Layer) -> str:
     if kind == "Dense":
         return f"dense{behind}"
     if kind == "MaxPooling2D" and side == "1x1":
-        return f"every {strides[0]}nd row\nand column"
+        return f"1 of {strides[0]} rows,\n1 of {strides[0]} columns"
     names = {
         "ZeroChannels": "maps of zeros",
         "MaxPooling2D": f"{side} maximum{step}", "AveragePooling2D": f"{side} average{step}",
@@ -295,9 +295,10 @@ def _boxes(model, text):
         if starts and kind in PASSED:
             stands_for[layer.name] = starts[0]
             continue
-        folds = starts and kind in FOLDED and boxes[starts[0][0]] != "+" and uses[_inputs(layer)[0]] == 1
-        if folds and "input" not in boxes[starts[0][0]]:
-            name = starts[0][0]
+        name = starts[0][0] if starts else None
+        apart = (keras.layers.InputLayer, keras.layers.Add)
+        folds = name and kind in FOLDED and not isinstance(model.get_layer(name), apart)
+        if folds and uses[_inputs(layer)[0]] == 1:
             joint = ", " if "\n" in boxes[name] else "\n"
             boxes[name] += joint + text(layer)
             stands_for[layer.name] = name, label
