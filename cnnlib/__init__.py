@@ -15,11 +15,22 @@ __version__ = "0.1.0"
 if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from cnnlib import accounting, data, layers, models, plots, provenance, recipes, records, surface, training
+from cnnlib import (
+    accounting,
+    data,
+    experiments,
+    layers,
+    models,
+    plots,
+    provenance,
+    recipes,
+    records,
+    training,
+)
 from cnnlib.accounting import account
 from cnnlib.training import run, train
 
 __all__ = [
-    "account", "accounting", "data", "layers", "models", "plots", "provenance", "recipes", "records", "run",
-    "surface", "train", "training",
+    "account", "accounting", "data", "experiments", "layers", "models", "plots", "provenance", "recipes",
+    "records", "run", "train", "training",
 ]  # fmt: skip

@@ -1,10 +1,12 @@
-"""The terminal: ``python -m cnnlib list | account NAME | train NAME ... | records``."""
+"""The terminal: ``python -m cnnlib list | account NAME | train NAME ... | records | experiments``."""
 
 import argparse
 import ast
+import functools
 import json
 import os
 import pathlib
+import shlex
 import signal
 import sys
 import textwrap
@@ -80,6 +82,19 @@ def _parser():
     command = commands.add_parser("records", help="the recorded runs")
     command.add_argument("--json", action="store_true", help="as JSON, histories left out")
     command.set_defaults(command=list_records)
+
+    command = commands.add_parser("experiments", help="the book's recorded experiments, and what is missing")
+    command.add_argument("--chapter", metavar="07", help="only those of this chapter")
+    command.add_argument("--missing", action="store_true", help="only what is still to be recorded")
+    command.add_argument(
+        "--cost", action="store_true", help="multiply-accumulates, and hours on this machine"
+    )
+    shown = command.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="as JSON")
+    shown.add_argument(
+        "--commands", action="store_true", help="the commands that record what is missing, one run a line"
+    )
+    command.set_defaults(command=list_experiments)
     return parser
 
 
@@ -194,6 +209,80 @@ def list_records(options: argparse.Namespace) -> None:
         )
     print(f"records: {len(found)}, in {records.folder()}")
     print("those of another folder: CNNLIB_RECORDS=FOLDER python -m cnnlib records")
+
+
+def list_experiments(options: argparse.Namespace) -> None:
+    """Print the experiments: arms, how many runs are recorded of how many, what they cost."""
+    from cnnlib import experiments
+
+    chosen = {}
+    for name in experiments.names():
+        experiment = experiments.get(name)
+        if options.chapter is None or (experiment.chapter or "").startswith(options.chapter):
+            chosen[name] = experiment
+    if not chosen:
+        known = sorted({experiment.chapter for experiment in experiments.EXPERIMENTS.values()} - {None})
+        raise ValueError(
+            f"--chapter: expected the beginning of one of {', '.join(known)}, got {options.chapter!r}"
+        )
+
+    rows = []
+    for name, experiment in chosen.items():
+        missing, found = experiment.missing(), experiment.recorded()
+        for label, arm in experiment.arms.items():
+            if (options.missing or options.commands) and label not in missing:
+                continue
+            row = {"experiment": name, "arm": label, **vars(arm), "data": arm.data_name}
+            row |= {"chapter": experiment.chapter, "measurement": experiment.measurement}
+            row |= {"recorded": sorted(r.seed for r in found[label]), "missing": missing.get(label, [])}
+            rows.append(row | _costs(arm) if options.cost else row)
+    if options.json:
+        print(json.dumps(rows, indent=1))
+    elif options.commands:
+        for name, label, seed in [(r["experiment"], r["arm"], seed) for r in rows for seed in r["missing"]]:
+            if chosen[name].measurement is None:
+                arguments = chosen[name].arms[label].arguments([seed])
+                print(shlex.join(["python", "-m", "cnnlib", *arguments]))
+    else:
+        _print_experiments(rows, chosen, options)
+
+
+@functools.cache
+def _timed(network, options, recipe, data):
+    from cnnlib import experiments
+
+    print(f"timing {network} {recipe}", file=sys.stderr, flush=True)
+    arm = experiments.Arm(network, recipe, ast.literal_eval(options), data=data)
+    return {"macs": experiments.macs(arm), "seconds": experiments.seconds(arm)}
+
+
+def _costs(arm):
+    """Multiply-accumulates and seconds of a run; the same run is timed once."""
+    return _timed(arm.network, repr(arm.options), arm.recipe, arm.data)
+
+
+def _print_experiments(rows, chosen, options):
+    """The rows as text, an experiment after another."""
+    shown = None
+    for row in rows:
+        name, experiment = row["experiment"], chosen[row["experiment"]]
+        if name != shown:
+            kind = f"measurements: {experiment.measurement}" if experiment.measurement else "runs"
+            needs = ", needs a GPU" if experiment.gpu else ""
+            stale = len(experiment.stale())
+            old = f", {stale} stale: recorded by a recipe of the same name that was another" if stale else ""
+            print(f"{name}: {experiment.chapter or 'no chapter'}, {kind}, {experiment.state()}{needs}{old}")
+        shown = name
+        wanted = row["seeds"]
+        line = f"  {row['arm']:34} {wanted - len(row['missing'])} of {wanted}"
+        if options.cost:
+            line += f"  {row['macs'] / 1e12:8.3g} TMAC {row['seconds'] / 3600:8.2g} h a run"
+        print(line)
+    lacking = sum(len(row["missing"]) for row in rows)
+    print(f"missing: {lacking} of {sum(row['seeds'] for row in rows)}")
+    if options.cost:
+        hours = sum(len(row["missing"]) * row["seconds"] for row in rows) / 3600
+        print(f"what is missing: {hours:.2g} hours on this machine, one run after another")
 
 
 if __name__ == "__main__":

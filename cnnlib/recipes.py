@@ -1,12 +1,14 @@
 """Training recipes as data: what the papers state, in one frozen dataclass, and the papers' own as constants.
 
 ``HE2015_CIFAR`` is the recipe of He, Zhang, Ren and Sun 2015, "Deep residual learning for image
-recognition", section 4.2. ``RECIPES`` holds every recipe by its name; ``get(name)`` looks one up.
+recognition", section 4.2. ``RECIPES`` holds every recipe by its name; ``get(name)`` looks one up, or makes
+one that is shortened, at another rate or clipped, by the name that it then has.
 """
 
 import dataclasses
 import math
 import operator
+import re
 import sys
 
 PIXELS = ("lecun1998", "per-pixel-mean", "standardized", "unit")
@@ -251,6 +253,14 @@ class Recipe:
         name = f"{self.name}-rate-{learning_rate:g}"
         return dataclasses.replace(self, name=name, learning_rate=learning_rate, drops=drops)
 
+    def clipped(self, norm: float) -> "Recipe":
+        """The same recipe with ``clip_norm``, the largest norm of a weight tensor's gradient.
+
+        Raises:
+            ValueError, TypeError: a norm that is none.
+        """
+        return dataclasses.replace(self, name=f"{self.name}-clip-{norm:g}", clip_norm=norm)
+
     def as_dict(self) -> dict:
         """All fields, as JSON has them (lists for tuples)."""
         fields = dataclasses.asdict(self)
@@ -390,7 +400,38 @@ def names() -> tuple[str, ...]:
 
 
 def get(name: str) -> Recipe:
-    """The recipe called ``name``; a ``ValueError`` lists the known ones."""
-    if name not in names():
-        raise ValueError(f"unknown recipe {name!r}; known: {', '.join(names())}")
-    return RECIPES[name]
+    """The recipe called ``name``: a known one, or what ``shortened``, ``at_rate`` and ``clipped`` make of it.
+
+    ``get("he2015-cifar-fit-rate-0.03")`` is ``HE2015_CIFAR_FIT.at_rate(0.03)``, and
+    ``get("lenet5-mnist-shortened-9375")`` is ``LENET5_MNIST.shortened(iterations=9375)``.
+
+    Raises:
+        ValueError: none is called so; the error lists the known ones.
+    """
+    found = find(name)
+    if found is None or found.name != name:
+        raise ValueError(
+            f"unknown recipe {name!r}; known: {', '.join(names())}, "
+            "and what -shortened-ITERATIONS, -rate-RATE or -clip-NORM behind a name make of it"
+        )
+    return found
+
+
+def find(name: str) -> Recipe | None:
+    """What a name says, its last change undone first; None if it begins with no known one.
+
+    Raises:
+        ValueError: the change that the name speaks of cannot be made.
+    """
+    if name in names():
+        return RECIPES[name]
+    change = re.fullmatch(r"(.+)-(shortened|rate|clip)-(\d[\d.e-]*)", str(name))
+    whole = change and find(change[1])
+    if not whole:
+        return None
+    try:
+        if change[2] == "shortened":
+            return whole.shortened(iterations=int(change[3]))
+        return (whole.at_rate if change[2] == "rate" else whole.clipped)(float(change[3]))
+    except ValueError as reason:
+        raise ValueError(f"recipe {name!r}: {reason}") from reason

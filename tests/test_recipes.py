@@ -227,3 +227,61 @@ def test_only_the_papers_own_recipes_state_the_constants_of_batch_normalisation(
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(ValueError, match="unknown recipe 'he2016'; known: he2015-cifar, he2015-cifar-fit"):
         recipes.get("he2016")
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe"),
+    [
+        ("he2015-cifar", HE2015_CIFAR),
+        ("he2015-cifar-fit-rate-0.03", recipes.HE2015_CIFAR_FIT.at_rate(0.03)),
+        ("he2015-cifar-rate-1e-05", HE2015_CIFAR.at_rate(1e-5)),
+        ("he2015-cifar-reduced-clip-0.1", HE2015_CIFAR_REDUCED.clipped(0.1)),
+        ("lenet5-mnist-shortened-9375", recipes.get("lenet5-mnist").shortened(iterations=9375)),
+        (
+            "he2015-cifar-shortened-4000-rate-0.01-shortened-100",
+            HE2015_CIFAR.shortened(iterations=4000).at_rate(0.01).shortened(iterations=100),
+        ),
+    ],
+)
+def test_a_changed_recipe_is_found_by_its_name(name, recipe):
+    assert recipes.get(name) == recipe
+    assert recipe.name == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "he2016-rate-0.1",  # of no known recipe
+        "he2015-cifar-rate-0.1",  # its own rate: no change, and not its name
+        "he2015-cifar-rate-0.010",
+        "he2015-cifar-shortened-0100",
+        "he2015-cifar-rate-",
+        "he2015-cifar-shortened-",
+        "he2015-cifar-clip-0.10",
+        None,
+    ],
+)
+def test_no_other_name_is_one(name):
+    with pytest.raises(ValueError, match=r"unknown recipe .*; known: he2015-cifar, .* -shortened-ITERATIONS"):
+        recipes.get(name)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("shortened-64001", "64000 iterations and cannot be shortened to 64001"),
+        ("shortened-1e3", "invalid literal"),
+        ("rate-0", "learning_rate must be above 0, got 0"),
+        ("rate-1.2.3", "could not convert"),
+        ("clip-0", "clip_norm must be above 0, got 0"),
+    ],
+)
+def test_a_change_that_cannot_be_says_so(change, message):
+    with pytest.raises(ValueError, match=f"recipe 'he2015-cifar-{change}': .*{message}"):
+        recipes.get(f"he2015-cifar-{change}")
+
+
+def test_clipping_changes_nothing_else_and_says_so():
+    clipped = HE2015_CIFAR.clipped(0.5)
+    assert (clipped.name, clipped.clip_norm) == ("he2015-cifar-clip-0.5", 0.5)
+    assert dataclasses.replace(clipped, name="he2015-cifar", clip_norm=None) == HE2015_CIFAR

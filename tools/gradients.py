@@ -11,7 +11,6 @@ of what ``cnnlib.probes.by_layer`` gives one list for each iteration.
 """
 
 import argparse
-import dataclasses
 import sys
 import time
 
@@ -58,8 +57,7 @@ def record(options, seed):
     if options.rate is not None:
         recipe = recipe.at_rate(options.rate)
     if options.clip is not None:
-        name = f"{recipe.name}-clip-{options.clip:g}"
-        recipe = dataclasses.replace(recipe, name=name, clip_norm=options.clip)
+        recipe = recipe.clipped(options.clip)
     if options.iterations[-1] > recipe.iterations or options.iterations[0] < 0:
         raise ValueError(f"--iterations: expected 0 to {recipe.iterations}, got {options.iterations}")
     size = {} if recipe.image_size is None else {"size": recipe.image_size}

@@ -23,6 +23,9 @@ set of their own there, so the first 1,437 (four fifths) in scikit-learn's order
 """
 
 from cnnlib.data.archives import WrongBytes
-from cnnlib.data.sets import Dataset, DataUnavailable, cache_folder, load, names
+from cnnlib.data.sets import Dataset, DataUnavailable, cache_folder, load, names, record_name
+from cnnlib.data.sources import SOURCES
 
-__all__ = ["DataUnavailable", "Dataset", "WrongBytes", "cache_folder", "load", "names"]
+__all__ = [
+    "SOURCES", "DataUnavailable", "Dataset", "WrongBytes", "cache_folder", "load", "names", "record_name",
+]  # fmt: skip

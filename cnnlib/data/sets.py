@@ -229,6 +229,13 @@ def _digits(size, channels, notice=None):
     )
 
 
+def record_name(name: str, size: int | None = None) -> str:
+    """What ``load(name, size)`` calls a public set: "cifar10", "cifar10 (16x16)"."""
+    if name not in SOURCES:
+        raise ValueError(f"data set: expected one of {', '.join(SOURCES)}, got {name!r}")
+    return name if size in (None, SOURCES[name].size) else f"{name} ({size}x{size})"
+
+
 def _public(name, size):
     source, reasons = SOURCES[name], []
     try:
@@ -239,7 +246,7 @@ def _public(name, size):
         reasons.append(f"cache folder: {error.strerror or error}; CNNLIB_CACHE chooses another folder")
         raise _unavailable(name, reasons) from error
     return Dataset(
-        name=name if size == source.size else f"{name} ({size}x{size})",
+        name=record_name(name, size),
         **arrays,
         class_names=source.class_names,
         source=origin,

@@ -6,7 +6,7 @@
 A record is written by ``cnnlib.run(..., record=True)`` or ``python -m cnnlib train ... --record``, only for a
 run that was completed, atomically, and never over another one unasked. Errors are in percent; the last
 epoch counts, not the best. The files are in ``runs`` beside this one, or where the environment variable
-CNNLIB_RECORDS says; ``cnnlib.records.surfaces`` is for those in ``error_surfaces``.
+CNNLIB_RECORDS says; ``cnnlib.records.measurements`` is for those in ``measurements``.
 """
 
 from cnnlib.records.comparing import Difference, Summary, difference, summary

@@ -98,6 +98,11 @@ def read(path) -> Measurement:
     return _parsed(pathlib.Path(path).read_bytes(), path)
 
 
+def load(name: str, directory=None) -> list[Measurement]:
+    """All measurements of this name, sorted by file name; errors as of ``read``."""
+    return [read(path) for path in sorted(folder(directory).glob(f"{name}--*.json"))]
+
+
 def select(
     name: str, network: str | None = None, recipe: Recipe | None = None, options: dict | None = None,
     directory=None,
@@ -109,7 +114,7 @@ def select(
     """
     wanted = {"network": network, "recipe": recipe and recipe.as_dict(), "options": options}
     wanted = {key: reading.plain(value) for key, value in wanted.items() if value is not None}
-    found = [read(path) for path in sorted(folder(directory).glob(f"{name}--*.json"))]
+    found = load(name, directory)
     return [one for one in found if all(getattr(one, key) == value for key, value in wanted.items())]
 
 

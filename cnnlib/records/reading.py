@@ -1,4 +1,4 @@
-"""Reading: what a file of a run, or of an error surface, has to hold, said once for both."""
+"""Reading: what a file of a run, or of a measurement, has to hold, said once for both."""
 
 import dataclasses
 import json
@@ -129,7 +129,7 @@ def folder(directory=None, *, part: str = "runs", writing: bool = False) -> path
     Args:
         directory: this folder, if it is given; else the one that the environment variable CNNLIB_RECORDS
             names; else this package's own.
-        part: "runs", or "error_surfaces": a subfolder of CNNLIB_RECORDS.
+        part: "runs", or "measurements": a subfolder of CNNLIB_RECORDS.
         writing: whether it is for new records: an installed package, which is no checkout, is not changed,
             and "records" in the current folder takes its place. Name that folder to read them.
 

@@ -5,13 +5,14 @@ import json
 import pathlib
 import re
 
+from cnnlib import recipes
 from cnnlib.files import check_writable, write_atomically
 from cnnlib.provenance import differences
-from cnnlib.recipes import RECIPES, Recipe
+from cnnlib.recipes import Recipe
 from cnnlib.records.reading import FORMAT, Record, folder, parsed, plain, read
 
 JSON_WORDS = ("null", "true", "false", "NaN", "Infinity")
-LONGEST = 200  # characters of a file's name; most systems take 255, and a surface's is longer than its run's
+LONGEST = 200  # characters of a file's name; systems take 255, and a measurement's is longer than its run's
 
 
 def file_name(network: str, options: dict, recipe_name: str, data_name: str, seed: int) -> str:
@@ -165,35 +166,20 @@ def rounded(value):
 
 
 def as_text(fields: dict) -> str:
-    """JSON with a line for each field, each entry of a history or of values, and each row of a surface."""
+    """JSON with a line for each field, and for each entry of a history or of values."""
     lines = []
     for name, value in fields.items():
         text = json.dumps(value)
         if name in ("history", "values"):
             entries = [f"    {json.dumps(key)}: {json.dumps(item)}" for key, item in value.items()]
             text = "{\n" + ",\n".join(entries) + "\n  }"
-        elif isinstance(value, list):
-            text = text.replace("], [", "],\n    [")
         lines.append(f"  {json.dumps(name)}: {text}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def differences_from_known(recipe):
     """In what a recipe differs from the known one that its name claims, changed or not; "" for others."""
-
-    def known(name):
-        if name in RECIPES:
-            return RECIPES[name]
-        # What `shortened` and `at_rate` have added to the name, the last of them first.
-        if change := re.fullmatch(r"(.+)-(shortened-(\d+)|rate-(\d+(?:\.\d+)?(?:e-?\d+)?))", name):
-            before, _, iterations, rate = change.groups()
-            whole = known(before)
-            if whole and iterations:
-                return whole.shortened(iterations=int(iterations))
-            return whole and whole.at_rate(float(rate))
-        return None
-
-    wanted = known(recipe.name)
+    wanted = recipes.find(recipe.name)
     if wanted is None:
         return ""
     return "; ".join(differences("", wanted.as_dict(), recipe.as_dict()))

@@ -1,0 +1,314 @@
+"""The book's recorded experiments as data: the runs that each of its figures and tables rests on.
+
+    runs = cnnlib.experiments.recorded("resnet-rates")   # arm -> its records, one a seed
+    runs["plain, 0.03"]
+
+An experiment compares arms, as a trial does: an arm is one network, trained by one recipe on one data set,
+once a seed. ``EXPERIMENTS`` holds them all by name. The chapters take their records from here, so that what
+the book needs and what is recorded are one list; ``python -m cnnlib experiments`` prints it, with what is
+missing.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from cnnlib import data, recipes, records
+from cnnlib.records import measurements
+from cnnlib.records.reading import Record, plain
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """One side of a comparison: a network, trained by a recipe, once a seed.
+
+    Attributes:
+        network: a name of ``cnnlib.models.build``.
+        recipe: a name of ``cnnlib.recipes.get``.
+        options: of the network.
+        seeds: how many runs the book needs, of seeds 0, 1, ... Records of further seeds count as well.
+        data: the data set's name; the recipe says at which size.
+    """
+
+    network: str
+    recipe: str
+    options: dict = dataclasses.field(default_factory=dict)
+    seeds: int = 3
+    data: str = "cifar10"
+
+    @property
+    def data_name(self) -> str:
+        """What records call the data set at the recipe's size: "cifar10 (16x16)"."""
+        return data.record_name(self.data, recipes.get(self.recipe).image_size)
+
+    def fits(self, record: "Record | measurements.Measurement", recipe: bool = True) -> bool:
+        """Whether a record is of this arm; with ``recipe=False`` by the recipe's name, whatever is in it."""
+        wanted = recipes.get(self.recipe)
+        return (
+            (record.network, record.data["name"]) == (self.network, self.data_name)
+            and record.options == plain(self.options)
+            and record.recipe["name"] == wanted.name
+            and (not recipe or record.recipe == plain(wanted.as_dict()))
+        )
+
+    def arguments(self, seeds: list[int]) -> list[str]:
+        """Of ``python -m cnnlib``: the command that records the runs of these seeds."""
+        words = ["train", self.network, "--data", self.data, "--recipe", self.recipe]
+        for key, value in self.options.items():
+            text = value if isinstance(value, str) else repr(value).replace(" ", "")
+            words += ["--option", f"{key}={text}"]
+        return [*words, "--seeds", ",".join(map(str, seeds)), "--record"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """Arms that are compared, and where.
+
+    Attributes:
+        chapter: the notebook that reads it, without its suffix; None if only the page of records shows it.
+        arms: by the label that the chapter gives them.
+        measurement: the name of what is measured in these networks, see ``cnnlib.records.measurements``;
+            None for the runs themselves.
+        gpu: whether it waits for a machine with a GPU: the chapter then does without what is missing.
+    """
+
+    chapter: str | None
+    arms: dict[str, Arm]
+    measurement: str | None = None
+    gpu: bool = False
+
+    def recorded(self, directory=None) -> dict[str, list]:
+        """For each arm its records, or its measurements, by seed; a list may be empty.
+
+        Args:
+            directory: see ``cnnlib.records.folder``.
+        """
+        found = sorted(self._all(directory), key=lambda record: record.seed)
+        return {label: [record for record in found if arm.fits(record)] for label, arm in self.arms.items()}
+
+    def missing(self, directory=None) -> dict[str, list[int]]:
+        """For each arm that is not complete the seeds that are still to be run."""
+        lacking = {}
+        for label, found in self.recorded(directory).items():
+            there = {record.seed for record in found}
+            lacking[label] = [seed for seed in range(self.arms[label].seeds) if seed not in there]
+        return {label: seeds for label, seeds in lacking.items() if seeds}
+
+    def stale(self, directory=None) -> list:
+        """Records that were made when a recipe of this name was another: they no longer fit their arm."""
+        return [
+            record
+            for record in self._all(directory)
+            if any(arm.fits(record, recipe=False) and not arm.fits(record) for arm in self.arms.values())
+        ]
+
+    def state(self, directory=None) -> str:
+        """ "complete", or how many runs are recorded of how many that the book needs."""
+        wanted = sum(arm.seeds for arm in self.arms.values())
+        lacking = sum(len(seeds) for seeds in self.missing(directory).values())
+        return f"{wanted - lacking} of {wanted} recorded" if lacking else "complete"
+
+    def _all(self, directory):
+        return measurements.load(self.measurement, directory) if self.measurement else records.load(directory)
+
+
+HALF = {"widths": (8, 16, 32)}
+DEPTHS = (8, 20, 32, 44, 56)
+KINDS = {"plain": "cifar-plain-", "residual": "cifar-resnet-"}
+
+
+def _lenet5(recipe="lenet5-mnist-shortened-9375", seeds=3, network="lenet5", **options):
+    """An arm on MNIST; ten of the recipe's twenty passes unless said otherwise."""
+    return Arm(network, recipe, options, seeds, data="mnist")
+
+
+def _by_depth(recipe, more=()):
+    """Plain and residual at five depths; five seeds at the depths ``more``."""
+    return {
+        f"{kind} {depth}": Arm(f"{stem}{depth}", recipe, HALF, 5 if depth in more else 3)
+        for kind, stem in KINDS.items()
+        for depth in DEPTHS
+    }
+
+
+def _eight_passes(network="cifar-resnet-56", seeds=5, recipe="he2015-cifar-reduced", **options):
+    """An arm of 56 layers and eight passes."""
+    return Arm(network, recipe, {**HALF, **options}, seeds)
+
+
+_NOT_NORMALISED = {"recipe": "he2015-cifar-reduced-rate-0.01", "batch_normalization": None}
+_DISTORTED = "lenet5-distorted-mnist"
+_DENSE = {"recipe": "lenet5-dense-mnist-shortened-9375", "seeds": 5, "output": "dense"}
+
+EXPERIMENTS = {
+    "lenet5-result": Experiment(
+        "02-lenet5",
+        {
+            "LeNet-5 of 1998": _lenet5("lenet5-mnist", 5),
+            "its modern form": _lenet5("lenet5-modern-mnist", 5, "lenet5-modern"),
+            "1998, distorted digits": _lenet5(_DISTORTED, 3),
+        },
+    ),
+    "lenet5-shift": Experiment(
+        "02-lenet5",
+        {
+            "1998, 10 passes": _lenet5(seeds=5),
+            "1998, distorted digits, 20 passes": _lenet5(_DISTORTED),
+        },
+        measurement="shift",
+    ),
+    "lenet5-rejection": Experiment(
+        "02-lenet5",
+        {"distances": _lenet5(seeds=5), "scores": _lenet5(**_DENSE)},
+        measurement="rejection",
+    ),
+    "lenet5-ablation": Experiment(
+        "02-lenet5",
+        {
+            "LeNet-5 of 1998": _lenet5(seeds=5),
+            "average pooling": _lenet5(pooling="average"),
+            "max pooling": _lenet5(pooling="max"),
+            "every pair of S2 and C3": _lenet5(table=None),
+            "rectified units": _lenet5(activation="relu"),
+            "scores, softmax": _lenet5(**_DENSE),
+        },
+    ),
+    "lenet5-shift-scores": Experiment(None, {"scores": _lenet5(**_DENSE)}, measurement="shift"),
+    "lenet5-rejection-distorted": Experiment(
+        None, {"distances": _lenet5(_DISTORTED)}, measurement="rejection"
+    ),
+    # Trained until the training images are known by heart: the experiment that the book leads to.
+    "resnet-depth": Experiment("07-resnet", _by_depth("he2015-cifar-fit", more=(20, 56))),
+    # All images, cropped and mirrored: what a test error wants.
+    "resnet-depth-augmented": Experiment("07-resnet", _by_depth("he2015-cifar-sixteenth")),
+    # Is it only a bad rate? The rate of "resnet-depth" is 0.1.
+    "resnet-rates": Experiment(
+        "07-resnet",
+        {
+            **{
+                f"{kind}, {rate}": Arm(f"{KINDS[kind]}56", f"he2015-cifar-fit-rate-{rate}", HALF, seeds)
+                for kind, rate, seeds in (
+                    ("plain", 0.03, 2), ("plain", 0.01, 2), ("plain", 0.003, 1), ("residual", 0.01, 1),
+                )
+            },
+            "plain 20, 0.003": Arm("cifar-plain-20", "he2015-cifar-fit-rate-0.003", HALF, 1),
+        },
+    ),
+    "resnet-steps": Experiment(
+        "07-resnet",
+        {
+            "plain": Arm("cifar-plain-56", "he2015-cifar-fit", HALF),
+            "residual": Arm("cifar-resnet-56", "he2015-cifar-fit", HALF),
+            "plain, 0.003": Arm("cifar-plain-56", "he2015-cifar-fit-rate-0.003", HALF),
+        },
+        measurement="gradients",
+    ),
+    "resnet-ablation": Experiment(
+        "07-resnet",
+        {
+            "residual": _eight_passes(),
+            "sum behind the last ReLU": _eight_passes(addition="after-activation"),
+            "pre-activation": _eight_passes("cifar-preactivation-56"),
+        },
+    ),
+    # Too few seeds for a claim.
+    "resnet-ablation-further": Experiment(
+        None,
+        {
+            "plain": _eight_passes("cifar-plain-56", 2),
+            "plain, clipped": _eight_passes("cifar-plain-56", 2, "he2015-cifar-reduced-clip-0.1"),
+            "residual, clipped": _eight_passes(seeds=2, recipe="he2015-cifar-reduced-clip-0.1"),
+            "option B": _eight_passes(seeds=2, shortcut="B"),
+            "last gamma 0": _eight_passes(seeds=2, zero_last_gamma=True),
+            "plain 20": _eight_passes("cifar-plain-20", 1),
+            "plain 20, clipped": _eight_passes("cifar-plain-20", 1, "he2015-cifar-reduced-clip-0.1"),
+            "plain, not normalised": _eight_passes("cifar-plain-56", 1, **_NOT_NORMALISED),
+            "residual, not normalised": _eight_passes(
+                seeds=1, **_NOT_NORMALISED, kernel_initializer="glorot_normal"
+            ),
+        },
+    ),
+    # He et al. 2015, Table 6 and Fig. 6, as they are: tools/record_on_gpu.sh. Chapter 7 takes them in once
+    # they are recorded.
+    "resnet-paper": Experiment(
+        None,
+        {
+            **{
+                f"{kind} {depth}": Arm(f"{stem}{depth}", "he2015-cifar", seeds=1)
+                for kind, stem in KINDS.items()
+                for depth in DEPTHS[1:]
+            },
+            "residual 110": Arm("cifar-resnet-110", "he2015-cifar-warm-up", seeds=1),
+        },
+        gpu=True,
+    ),
+}  # fmt: skip
+
+
+def macs(arm: Arm) -> int:
+    """Multiply-accumulates of one run: the forward pass, and the way back, which costs twice as much.
+
+    The network is built, and counted by ``cnnlib.account``; the tests after each pass are left out.
+    """
+    from cnnlib import accounting, models, training
+
+    recipe = recipes.get(arm.recipe)
+    images = noise(arm, 1)
+    sizes = {"input_shape": training.inputs.input_shape(recipe, images), "classes": images.classes}
+    network = models.build(arm.network, **{**sizes, **arm.options})
+    return 3 * accounting.account(network).macs * recipe.batch_size * recipe.iterations
+
+
+def seconds(arm: Arm, steps: int = 10) -> float:
+    """What one run would take on this machine as it is now, without tests: from a few steps on noise.
+
+    Args:
+        arm: of an experiment.
+        steps: that are timed, after as many that are not.
+    """
+    from cnnlib import training
+
+    recipe = recipes.get(arm.recipe)
+    images = noise(arm, steps * recipe.batch_size)
+    short = dataclasses.replace(
+        recipe, name="timing", iterations=2 * steps, drops=(), train_size=None, schedule="cosine"
+    )
+    done = training.run(arm.network, images, short, options=arm.options, verbose=0)
+    return done.history.seconds[1] / steps * recipe.iterations
+
+
+def noise(arm: Arm, images: int) -> data.Dataset:
+    """Random images with the sizes and classes of an arm's data set."""
+    source, size = data.SOURCES[arm.data], recipes.get(arm.recipe).image_size
+    generator = np.random.default_rng(0)
+    shape = (images, *[size or source.size] * 2, source.channels)
+    x, y = generator.integers(0, 256, shape, "uint8"), generator.integers(0, len(source.class_names), images)
+    return data.Dataset("noise", x, y, x[:1], y[:1], source.class_names)
+
+
+def names() -> tuple[str, ...]:
+    """The names of all experiments, in the order of the book."""
+    return tuple(EXPERIMENTS)
+
+
+def get(name: str) -> Experiment:
+    """The experiment called ``name``; a ``ValueError`` lists the known ones."""
+    if name not in names():
+        raise ValueError(f"unknown experiment {name!r}; known: {', '.join(names())}")
+    return EXPERIMENTS[name]
+
+
+def recorded(name: str, directory=None) -> dict[str, list]:
+    """For each arm of the experiment ``name`` its records, or its measurements, by seed.
+
+    Args:
+        name: of the experiment.
+        directory: see ``cnnlib.records.folder``.
+
+    Returns:
+        A dict of lists; those of an experiment that waits for a GPU may be empty.
+
+    Raises:
+        ValueError: no experiment has this name.
+    """
+    return get(name).recorded(directory)
