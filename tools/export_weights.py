@@ -127,7 +127,7 @@ def plain(model):
 
 
 def set_weights(model, weights):
-    """Give a model flat weights as ``plain`` gives them; those of the codes, the last ones, it has already."""
+    """Give a model flat weights as ``plain`` gives them; the codes at their end it has already."""
     flat = np.concatenate(weights).astype("float32")
     codes = sum(layer.codes.size for layer in model.layers if isinstance(layer, layers.RadialBasis))
     if len(flat) != model.count_params() + codes:

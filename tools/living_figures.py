@@ -1,8 +1,8 @@
 """A Sphinx extension: the scripts of a living figure stand on the pages that have it, and on no other.
 
 A cell says which figure stands there: ``<div data-figure="lenet5">``. Jupyter Book would load every script
-in ``_static`` on every page, weights included. Without JavaScript, or before it runs, a still stands in its place
-where there is one.
+in ``_static`` on every page, weights included. Without JavaScript a still stands in its place, where there is
+one.
 """
 
 import re
@@ -16,8 +16,8 @@ SCRIPTS = {
 }
 
 STILLS = {
-    "lenet5": "The maps of all layers of LeNet-5 for a handwritten 7, one row a layer, from the picture down to "
-    "F6, whose 84 units form a drawing of 7x12 squares, and beside it the drawing of the printed 7.",
+    "lenet5": "The maps of all layers of LeNet-5 for a handwritten 7, a row each, from the picture to F6, "
+    "whose 84 units form a drawing of 7x12 squares, and beside it the drawing of the printed 7.",
 }
 
 
@@ -42,19 +42,19 @@ def with_stills(body):
 
 
 def load(app, page, template, context, doctree):
-    """Leave the scripts and styles of figures off a page, then put those of its own figures there."""
-    for kind in ("script_files", "css_files"):
-        context[kind] = [
-            asset
-            for asset in context.get(kind, [])
-            if f"_static/{FOLDER}" not in str(getattr(asset, "filename", asset) or "")
-        ]
+    """Of the scripts and styles of figures, leave only a page's own, behind all others, in their order."""
     body = context.get("body") or ""
-    if scripts := wanted(body):
-        context["body"] = with_stills(body)
-        app.add_css_file(FOLDER + "figures.css")
-        for script in scripts:
-            app.add_js_file(FOLDER + script)
+    scripts = wanted(body)
+    context["body"] = with_stills(body)
+    for kind, own in (("script_files", scripts), ("css_files", ["figures.css"] if scripts else [])):
+        others, found = [], {}
+        for asset in context.get(kind, []):
+            _, folder, name = str(getattr(asset, "filename", asset) or "").rpartition(f"_static/{FOLDER}")
+            if folder:
+                found[name] = asset
+            else:
+                others.append(asset)
+        context[kind] = [*others, *(found[name] for name in own)]
 
 
 def setup(app):

@@ -61,7 +61,9 @@ def main(arguments=None):
         len(shown), height=sum(heights) + 1.8, gridspec_kw={"height_ratios": heights}
     ) as (fig, axes):
         for ax, (name, values) in zip(axes, shown.items()):
-            ax.imshow(-values, vmin=-1.7159, vmax=1.7159)
+            low, high = (-0.1, 1.175) if name == "picture" else (-1.7159, 1.7159)
+            ax.imshow(-values, vmin=-high, vmax=-low)
+            ax.set_anchor("W")
             ax.set_title(name.upper() if name in COLUMNS else name, loc="left")
             ax.axis("off")
     fig.savefig(path, dpi=110, metadata={"Software": None})

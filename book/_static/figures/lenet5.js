@@ -26,7 +26,7 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
           for (let j = Math.max(0, Math.floor(Math.min(x0, x1) - reach)); j <= last(Math.max(x0, x1)); j++) {
             const [x, y] = [j + 0.5 - x0, i + 0.5 - y0];
             const along = length ? Math.min(1, Math.max(0, (x * dx + y * dy) / length)) : 0;
-            const value = PEN + 0.5 - Math.hypot(x - along * dx, y - along * dy);
+            const value = PEN + 0.5 - Math.sqrt((x - along * dx) ** 2 + (y - along * dy) ** 2);
             if (value > ink[i * SIDE + j]) ink[i * SIDE + j] = Math.min(1, value);
           }
       });
@@ -157,7 +157,7 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
       this.layout = layout;
       this.distances = network.exported.distances;
       const scale = element("span", { class: "living-scale", "aria-hidden": "true" });
-      const [least, most] = this.distances ? ["−1.7", "1.7"] : ["0", "the layer's largest"];
+      const [least, most] = this.distances ? ["−1.7", "1.7"] : ["0", "largest"];
       this.element = element(
         "div", { class: "living-network", role: "group", "aria-label": title },
         element("p", { class: "living-title" }, title),
@@ -282,6 +282,7 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
       this.columns.forEach((column) => column.calibrate(this.digits));
       this.build();
       this.listen();
+      this.measure();
       this.take(this.digits.find(({ label }) => label === 7));
     }
 
@@ -408,7 +409,14 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
         this.palette = null;
         this.request();
       }).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-      new ResizeObserver(() => this.request()).observe(this.root);
+      new ResizeObserver(() => this.measure()).observe(this.root);
+    }
+
+    // Sizes are read when they change, not while drawing: that would lay the page out anew in every frame.
+    measure() {
+      this.narrow = this.root.clientWidth < 560;
+      this.size = Math.round(this.pad.clientWidth * (window.devicePixelRatio || 1));
+      this.request();
     }
 
     touch([x, y], first) {
@@ -419,7 +427,7 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
         }
         const stroke = this.strokes[this.strokes.length - 1];
         const [lastX, lastY] = stroke[stroke.length - 1] || [-9, -9];
-        if (Math.hypot(x - lastX, y - lastY) >= 0.3) stroke.push([x, y]);
+        if (Math.hypot(x - lastX, y - lastY) >= 0.5) stroke.push([x, y]);
       } else if (this.mode === "move")
         this.shift(this.held.dx + Math.round(x - this.held.from[0]), this.held.dy + Math.round(y - this.held.from[1]));
       else this.lay(x - COVER / 2, y - COVER / 2);
@@ -486,13 +494,14 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
     draw() {
       if (!this.palette) {
         this.palette = shades(this.root);
+        const style = getComputedStyle(this.root);
+        [this.ink, this.mark] = ["--living-ink", "--living-mark"].map((name) => style.getPropertyValue(name));
         for (const { maps, pixels } of this.samples)
           maps.draw({ data: pixels, maps: 1, height: SIDE, width: SIDE }, 1, this.palette);
       }
       const pixels = this.pixels();
-      const narrow = this.root.clientWidth < 560;
       const answers = this.columns.map((column) => {
-        const answer = column.update(pixels, this.palette, narrow);
+        const answer = column.update(pixels, this.palette, this.narrow);
         column.say(answer, this.label);
         return answer;
       });
@@ -507,12 +516,10 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
     }
 
     drawPad(pixels) {
-      const size = Math.round(this.pad.clientWidth * (window.devicePixelRatio || 1));
+      const size = this.size;
       if (this.pad.width !== size) this.pad.width = this.pad.height = size;
       const context = this.pad.getContext("2d");
       const unit = size / SIDE;
-      const style = getComputedStyle(this.root);
-      const ink = style.getPropertyValue("--living-ink");
       context.clearRect(0, 0, size, size);
       // While drawing one sees the strokes where they are drawn; otherwise what the networks get.
       const raw = this.mode === "draw" && this.centre.checked && !this.base;
@@ -522,7 +529,7 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
         context.imageSmoothingEnabled = false;
         context.drawImage(this.copy.canvas, 0, 0, size, size);
       } else {
-        Object.assign(context, { lineCap: "round", lineJoin: "round", lineWidth: 2 * PEN * unit, strokeStyle: ink });
+        Object.assign(context, { lineCap: "round", lineJoin: "round", lineWidth: 2 * PEN * unit, strokeStyle: this.ink });
         for (const stroke of this.strokes) {
           context.beginPath();
           stroke.forEach(([x, y], number) => {
@@ -532,7 +539,7 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
           context.stroke();
         }
       }
-      context.strokeStyle = style.getPropertyValue("--living-mark");
+      context.strokeStyle = this.mark;
       context.lineWidth = Math.max(1.5, unit / 5);
       if (this.cover) {
         context.setLineDash([unit, unit / 2]);
