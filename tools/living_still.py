@@ -58,13 +58,13 @@ def main(arguments=None):
     shown["F6, and the drawing of the " + str(nearest)] = pair
     heights = [1.6, *(6 * values.shape[0] / values.shape[1] for values in list(shown.values())[1:])]
     with plots.figure(
-        len(shown), height=sum(heights) + 1.8, gridspec_kw={"height_ratios": heights}
+        len(shown), height=sum(heights) + 2.6, gridspec_kw={"height_ratios": heights}
     ) as (fig, axes):
         for ax, (name, values) in zip(axes, shown.items()):
             low, high = (-0.1, 1.175) if name == "picture" else (-1.7159, 1.7159)
             ax.imshow(-values, vmin=-high, vmax=-low)
             ax.set_anchor("W")
-            ax.set_title(name.upper() if name in COLUMNS else name, loc="left")
+            ax.set_title(name.upper() if name in COLUMNS else name, loc="left", fontsize=15)
             ax.axis("off")
     fig.savefig(path, dpi=110, metadata={"Software": None})
 

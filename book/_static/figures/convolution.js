@@ -62,7 +62,7 @@
 
   class ConvolutionFigure {
     constructor(place) {
-      Object.assign(this, { k: 3, s: 1, p: 0, d: 1, what: "convolution", i: 0, j: 0, cursor: [0, 0] });
+      Object.assign(this, { k: 3, s: 1, p: 0, d: 1, what: "convolution", i: 0, j: 1, cursor: [0, 0] });
       this.pixels = [...PICTURES["a bright corner"]];
       this.kernel = [...KERNELS["upright edges"]];
       this.place = place;

@@ -69,9 +69,7 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
     const two = (of) => Uint8Array.from(digits[3].pixels, (_, at) => of(at));
     let state = 1;
     const noise = () => (state = (state * 1103515245 + 12345) % 2147483648) >> 23;
-    const scribble = Array.from({ length: 90 }, (_, n) => [
-      14 + 10 * Math.sin(0.41 * n) * Math.cos(0.05 * n), 14 + 9 * Math.sin(0.29 * n + 1),
-    ]);
+    const scribble = Array.from({ length: 61 }, (_, n) => [14 + 9 * Math.sin(0.3 * n), 5 + 0.3 * n + 2 * Math.cos(0.6 * n)]);
     return [
       { name: "a scribble", strokes: [scribble] },
       { name: "two digits at once", pixels: two((at) => Math.max(digits[3].pixels[at], digits[7].pixels[at])) },
@@ -250,15 +248,17 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
       return { best, words: compared(doubt, this.network.exported) };
     }
 
+    // The answer under the pad; it is touched only when it changes.
     say({ best, words }, label) {
       const wrong = label !== null && label !== best;
-      const text = `${best}`;
-      const said = `${text}|${wrong}|${words}`;
+      const said = [best, wrong, words].join();
       if (this.said === said) return;
       this.said = said;
-      const mark = wrong ? [element("em", {}, " misread")] : [];
-      const who = this.distances ? "1998: " : "modern: ";
-      this.answer.replaceChildren(who, element("strong", {}, text), ...mark, element("br"), element("small", {}, words));
+      this.answer.replaceChildren(
+        this.distances ? "1998: " : "modern: ",
+        element("strong", {}, String(best)), ...(wrong ? [element("em", {}, " misread")] : []),
+        element("br"), element("small", {}, words),
+      );
     }
   }
 
@@ -448,8 +448,10 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
       if (step && this.mode === "move") this.shift(this.dx + step[0], this.dy + step[1]);
-      else if (step && this.mode === "cover") this.lay(this.cover[0] + step[0], this.cover[1] + step[1]);
-      else if (step) {
+      else if (step && this.mode === "cover") {
+        const [x, y] = this.cover || [10, 10];
+        this.lay(x + step[0], y + step[1]);
+      } else if (step) {
         const within = (value) => Math.max(1, Math.min(SIDE - 1, value));
         [this.pen.x, this.pen.y] = [within(this.pen.x + step[0]), within(this.pen.y + step[1])];
         if (this.pen.down) this.strokes[this.strokes.length - 1].push([this.pen.x, this.pen.y]);
