@@ -28,14 +28,16 @@ def number_by_file_name(app):
         changed = number_sections(self, env)
         for page, numbers in env.toc_secnumbers.items():
             if chapter := CHAPTER.match(page):
-                kept = {anchor: number for anchor, number in numbers.items() if number and len(number) <= LEVELS}
+                given = {anchor: number for anchor, number in numbers.items() if number}
                 numbers.clear()
-                numbers.update({anchor: (int(chapter[1]), *number[1:]) for anchor, number in kept.items()})
+                for anchor, number in given.items():
+                    if len(number) <= LEVELS:
+                        numbers[anchor] = (int(chapter[1]), *number[1:])
                 env.titles[page]["secnumber"] = numbers[""]
         return changed
 
     def figures(self, env):
-        # A figure has its chapter's number where its section has no number of its own; a heading has none then.
+        # A figure in a section without a number has its chapter's; the heading of that section has none.
         changed = number_figures(self, env)
         for page, numbers in env.toc_secnumbers.items():
             if CHAPTER.match(page):
@@ -67,6 +69,7 @@ def name_folded_cells(app, doctree, page):
     for folded in doctree.findall(HideCodeCellNode):
         if folded["prompt_show"] != default:
             folded["classes"].append("solution")
+            folded["prompt_hide"] = folded["prompt_show"]
             continue
         folded["classes"].append("folded-code")
         output = [node for node in folded.parent.children if node is not folded]

@@ -3,7 +3,8 @@
 Sphinx' own index leaves out words that are all digits, knows pages but not places, and reads the pages
 again for its excerpts, which browsers refuse to a page opened from disk. So the finished pages are read
 once more here, block by block (a paragraph, a row of a table, a cell of code), and written to
-`_static/places.js`: a script, since a script may be loaded from disk. `templates/search.js` searches it, on the page of results.
+`_static/places.js`: a script, since a script may be loaded from disk. `templates/search.js` searches it,
+on the page of results.
 """
 
 import json
@@ -15,18 +16,21 @@ from bs4 import BeautifulSoup
 
 TEMPLATES = Path(__file__).parent / "templates"
 BLOCKS = ["h1", "h2", "h3", "h4", "p", "li", "dt", "dd", "tr", "pre", "figcaption", "svg", "summary"]
-NOT_SEARCHED = "script, style, .headerlink, .copybtn, .sr-only, .notebook-links, svg style, svg title, svg desc"
+NOT_SEARCHED = (
+    "script, style, .headerlink, .copybtn, .sr-only, .notebook-links, svg style, svg title, svg desc"
+)
 # What Sphinx writes for its own search.
 NOT_NEEDED = ["searchindex.js", "_static/searchtools.js"]
 
 SYMBOLS = {
-    "times": "×", "cdot": "·", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "approx": "≈", "pm": "±", "to": "→",
-    "rightarrow": "→", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "sum": "Σ", "prod": "Π",
-    "partial": "∂", "ldots": "…", "dots": "…", "cdots": "…", "ne": "≠", "neq": "≠", "sim": "~", "in": "∈",
-    "sqrt": "√", "infty": "∞", "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε",
-    "varepsilon": "ε", "eta": "η", "theta": "θ", "lambda": "λ", "mu": "μ", "pi": "π", "sigma": "σ", "tau": "τ",
-    "phi": "φ", "Delta": "Δ", "Sigma": "Σ", "lVert": "‖", "rVert": "‖", "min": "min ", "max": "max ", "log": "log ",
-    "exp": "exp ", "tanh": "tanh ", "quad": " ", "qquad": " ",
+    "times": "×", "cdot": "·", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "approx": "≈",
+    "pm": "±", "to": "→", "rightarrow": "→", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈",
+    "rceil": "⌉", "sum": "Σ", "prod": "Π", "partial": "∂", "ldots": "…", "dots": "…", "cdots": "…",
+    "ne": "≠", "neq": "≠", "sim": "~", "in": "∈", "sqrt": "√", "infty": "∞", "alpha": "α",
+    "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "eta": "η",
+    "theta": "θ", "lambda": "λ", "mu": "μ", "pi": "π", "sigma": "σ", "tau": "τ", "phi": "φ",
+    "Delta": "Δ", "Sigma": "Σ", "lVert": "‖", "rVert": "‖", "min": "min ", "max": "max ",
+    "log": "log ", "exp": "exp ", "tanh": "tanh ", "quad": " ", "qquad": " ",
 }  # fmt: skip
 
 

@@ -47,7 +47,8 @@ def icons(names, script):
         if not found:
             raise ValueError(f"a page uses the icon {name!r}, which Font Awesome's script does not have")
         width, height, path = found.groups()
-        image = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}'><path d='{path}'/></svg>"
+        size = f"xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}'"
+        image = f"<svg {size}><path d='{path}'/></svg>"
         image = image.replace("<", "%3C").replace(">", "%3E")
         rules.append(f'.fa-{name} {{\n  --icon: url("data:image/svg+xml,{image}");\n}}\n')
     return "".join(rules)

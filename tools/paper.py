@@ -1,7 +1,7 @@
 """The built book as one PDF or one EPUB: `python tools/paper.py pdf|epub HTML`, or `make pdf`, `make epub`.
 
-Both are made from the finished pages, in the order of the table of contents, by headless Chromium, which has
-typeset the formulas. The PDF is one long page, printed: links inside the book stay inside it, headings are
+Both are made from the finished pages, in the order of the table of contents, by headless Chromium, which
+typesets the formulas. The PDF is one long page, printed: links inside the book stay inside it, headings are
 its bookmarks. In the EPUB formulas are MathML and solutions stand open. Neither asks another host for anything.
 """
 
@@ -21,7 +21,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTF
 NAME = "classic-cnns"
 TYPESET = "async () => { if (window.MathJax?.startup) await MathJax.startup.promise; await document.fonts.ready }"
 # What is for a screen.
-LEFT_OUT = ".headerlink, .copybtn, .notebook-links, script, style.math"
+LEFT_OUT = ".headerlink, .copybtn, .notebook-links, script"
 
 
 def order(out):
@@ -74,7 +74,7 @@ def contents(parts):
             target = heading.find_parent("section")["id"]
             text = html.escape(heading.get_text().strip())
             lines.append(f'<li class="{heading.name}"><a href="#{target}">{text}</a></li>')
-    return f'<nav class="contents new-page"><h1>Contents</h1><ul>{"".join(lines)}</ul></nav>'
+    return f'<nav class="book-contents new-page"><h1>Contents</h1><ul>{"".join(lines)}</ul></nav>'
 
 
 def chromium(playwright):
@@ -91,15 +91,16 @@ def pdf(out):
     parts = put_together(out, pages)
     start = (out / "index.html").read_text("utf-8")
     head = re.search(r"<head>.*?</head>", start, re.DOTALL)[0]
-    body = str(parts[0])
+    bodies = [str(part) for part in parts]
     whole = out / "_whole.html"
     whole.write_text(
-        f'<!DOCTYPE html><html lang="en" data-theme="light">{head}<body class="one-file"><main class="bd-main">'
-        f'<div class="bd-content"><div class="bd-article-container">{body}{contents(parts)}'
-        f"{''.join(map(str, parts[1:]))}</div></div></main></body></html>",
+        f'<!DOCTYPE html><html lang="en" data-theme="light">{head}<body class="one-file">'
+        '<main class="bd-main"><div class="bd-content"><div class="bd-article-container">'
+        f"{bodies[0]}{contents(parts)}{''.join(bodies[1:])}</div></div></main></body></html>",
         "utf-8",
     )
-    number = '<div style="font: 8px serif; text-align: center; width: 100%"><span class="pageNumber"></span></div>'
+    style = "font: 8px serif; text-align: center; width: 100%"
+    number = f'<div style="{style}"><span class="pageNumber"></span></div>'
     target = out / f"{NAME}.pdf"
     try:
         with sync_playwright() as playwright:
@@ -119,23 +120,27 @@ def pdf(out):
 
 
 MATHML = """() => {
-    for (const formula of MathJax.startup?.document?.math ?? []) {
-        const math = new DOMParser().parseFromString(MathJax.startup.toMML(formula.root), "text/xml").documentElement;
-        math.querySelectorAll("[data-mjx-texclass], [data-mjx-variant], [data-mjx-alternate]").forEach((part) =>
-            [...part.attributes].filter(({ name }) => name.startsWith("data-")).forEach(({ name }) => part.removeAttribute(name)));
-        math.removeAttribute("data-latex");
+    for (const formula of window.MathJax?.startup?.document?.math ?? []) {
+        const text = MathJax.startup.toMML(formula.root);
+        const math = new DOMParser().parseFromString(text, "text/xml").documentElement;
+        for (const part of [math, ...math.querySelectorAll("*")]) {
+            const own = [...part.attributes].filter(({ name }) => name.startsWith("data-"));
+            own.forEach(({ name }) => part.removeAttribute(name));
+        }
         formula.typesetRoot.replaceWith(document.importNode(math, true));
     }
 }"""
 CLEAN = """(leftOut) => {
     const article = document.querySelector("article.bd-article");
-    article.querySelectorAll(leftOut + ", details.folded-code, svg title + desc:empty").forEach((part) => part.remove());
+    article.querySelectorAll(leftOut + ", details.folded-code").forEach((part) => part.remove());
+    article.querySelectorAll("style").forEach((part) => part.closest("svg") || part.remove());
     article.querySelectorAll("details").forEach((folded) => {
         const open = document.createElement("div");
         open.className = "solution";
         const title = document.createElement("p");
-        title.append(Object.assign(document.createElement("strong"), {
-            textContent: folded.querySelector("summary p, summary")?.textContent.trim() ?? "" }));
+        const label = document.createElement("strong");
+        label.textContent = folded.querySelector("summary p, summary")?.textContent.trim() ?? "";
+        title.append(label);
         folded.querySelector("summary")?.remove();
         open.append(title, ...folded.childNodes);
         folded.replaceWith(open);
@@ -143,7 +148,8 @@ CLEAN = """(leftOut) => {
     const attributes = ["class", "id", "href", "src", "alt", "colspan", "rowspan", "lang", "title", "start"];
     article.querySelectorAll("*").forEach((part) => {
         if (part.closest("svg, math")) return;
-        [...part.attributes].filter(({ name }) => !attributes.includes(name)).forEach(({ name }) => part.removeAttribute(name));
+        const others = [...part.attributes].filter(({ name }) => !attributes.includes(name));
+        others.forEach(({ name }) => part.removeAttribute(name));
     });
     article.querySelectorAll("button").forEach((button) => button.remove());
     return [...article.children].map((part) => new XMLSerializer().serializeToString(part)).join("\\n");
@@ -204,7 +210,8 @@ def epub(out):
         kinds = [kind for kind, tag in (("mathml", "<math"), ("svg", "<svg")) if tag in text]
         files[f"{stem}.xhtml"] = XHTML.format(title=html.escape(title), body=text).encode()
         properties = f' properties="{" ".join(kinds)}"' if kinds else ""
-        manifest.append(f'<item id="p-{stem}" href="{stem}.xhtml" media-type="application/xhtml+xml"{properties}/>')
+        item = f'id="p-{stem}" href="{stem}.xhtml" media-type="application/xhtml+xml"{properties}'
+        manifest.append(f"<item {item}/>")
         spine.append(f'<itemref idref="p-{stem}"/>')
         toc.append(f'<li><a href="{stem}.xhtml">{html.escape(title)}</a></li>')
     navigation = f'<nav epub:type="toc"><h1>Contents</h1><ol>{"".join(toc)}</ol></nav>'
@@ -251,8 +258,8 @@ def link_from_every_page(out):
     ]
     for page in out.glob("[!_]*.html"):
         text = page.read_text("utf-8")
-        linked = re.sub(r'<p class="whole-book">.*?</p>', f'<p class="whole-book">{" ".join(links)}</p>', text)
-        page.write_text(linked, "utf-8")
+        foot = f'<p class="whole-book">{" ".join(links)}</p>'
+        page.write_text(re.sub(r'<p class="whole-book">.*?</p>', foot, text), "utf-8")
 
 
 def main(kind, folder):
