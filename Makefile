@@ -41,10 +41,10 @@ book: $(READY)  ## build the HTML book from the notebooks as committed
 		echo "The address of the repository is a placeholder yet, so Colab buttons lead nowhere: see make address."
 	@echo "The book is built. Open file://$$(cd "$(HTML)" && pwd)/index.html or run: make serve"
 
-pdf: book  ## build the book and make one PDF of it, linked from every page: needs Chromium
+pdf: book  ## the book as one PDF as well, linked from every page: needs Chromium
 	$(RUN) tools/paper.py pdf "$(HTML)"
 
-epub: book  ## build the book and make an EPUB of it, linked from every page: needs Chromium
+epub: book  ## the book as one EPUB as well, linked from every page: needs Chromium
 	$(RUN) tools/paper.py epub "$(HTML)"
 
 serve: book  ## build the book and serve it on this machine, PORT=8000

@@ -2,7 +2,8 @@
 
 Both are made from the finished pages, in the order of the table of contents, by headless Chromium, which
 typesets the formulas. The PDF is one long page, printed: links inside the book stay inside it, headings are
-its bookmarks. In the EPUB formulas are MathML and solutions stand open. Neither asks another host for anything.
+its bookmarks. In the EPUB formulas are MathML and solutions stand open. Neither
+asks another host for anything.
 """
 
 import html
@@ -19,7 +20,10 @@ from bs4 import BeautifulSoup
 CHROMIUM = ["chromium", "chromium-browser", "google-chrome"]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND"]
 NAME = "classic-cnns"
-TYPESET = "async () => { if (window.MathJax?.startup) await MathJax.startup.promise; await document.fonts.ready }"
+TYPESET = """async () => {
+    if (window.MathJax?.startup) await MathJax.startup.promise;
+    await document.fonts.ready;
+}"""
 # What is for a screen.
 LEFT_OUT = ".headerlink, .copybtn, .notebook-links, script"
 
@@ -39,7 +43,7 @@ def article(out, page):
 
 
 def put_together(out, pages):
-    """All pages as one: every id begins with the name of its page, and links within the book lead to these."""
+    """All pages as one: every id begins with the name of its page, and links in the book lead to these."""
     parts = []
     for page in pages:
         content = article(out, page)
