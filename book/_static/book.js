@@ -3,9 +3,11 @@
 // ------------------------------------------------------------------------------------------ keyboard
 
 // Whatever scrolls sideways in a box of its own can be reached and scrolled by keyboard. (The theme
-// does this for code.)
+// does this for code.) A formula that does not scroll is read, not operated: it is no stop of the Tab key, which
+// MathJax makes it, for its menu.
+const SCROLLED = ".pst-scrollable-table-container, .cell_output .text_html, div.math, mjx-container";
 function addTabStops() {
-  document.querySelectorAll(".pst-scrollable-table-container, .cell_output .text_html, div.math").forEach((box) => {
+  document.querySelectorAll(SCROLLED).forEach((box) => {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   });
@@ -112,9 +114,3 @@ window.addEventListener("load", () => typeset().then(showHits));
   window.addEventListener("afterprint", fromPaper);
   matchMedia("print").addEventListener("change", ({ matches }) => (matches ? toPaper() : fromPaper()));
 }
-
-// ------------------------------------------------------------------------------------------ formulas
-
-// A formula is read, not operated: it is no stop of the Tab key (MathJax makes it one, for its menu).
-window.addEventListener("load", () => typeset().then(() =>
-  document.querySelectorAll("mjx-container[tabindex]").forEach((formula) => formula.removeAttribute("tabindex"))));

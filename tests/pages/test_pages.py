@@ -391,7 +391,8 @@ def test_search_prefers_chapters_and_knows_forms_of_a_word(visit, server):
     for query in ["subsampling", "residual", "training"]:
         assert re.match(r"\d\d-", search(page, server, query)[0]["file"]), query
     marks = {mark.lower() for place in search(page, server, "derived") for mark in place["marks"]}
-    assert {"derived", "derivation"} <= marks
+    assert "derived" in marks
+    assert any(mark.startswith("derivation") for mark in marks)
     assert search(page, server, "cnnlib.models.find")[0]["file"].startswith("api.html")
     assert search(page, server, "nosuchwordanywhere") == []
     assert "Nothing" in page.locator("#search-count").inner_text()
@@ -485,5 +486,6 @@ def test_fonts_are_the_books_own(visit, server):
 
 
 @each(SERVED)
-def test_formulas_are_no_stops_of_the_tab_key(window):
-    assert window.locator("mjx-container[tabindex]").count() == 0
+def test_only_formulas_that_scroll_are_stops_of_the_tab_key(window):
+    stops = "formulas => formulas.filter(f => f.scrollWidth <= f.clientWidth).length"
+    assert window.locator("mjx-container[tabindex]").evaluate_all(stops) == 0
