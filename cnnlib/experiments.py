@@ -146,7 +146,7 @@ EXPERIMENTS = {
         {
             "LeNet-5 of 1998": _lenet5("lenet5-mnist", 5),
             "its modern form": _lenet5("lenet5-modern-mnist", 5, "lenet5-modern"),
-            "1998, distorted digits": _lenet5(_DISTORTED, 3),
+            "1998, distorted digits": _lenet5(_DISTORTED, 5),
         },
     ),
     "lenet5-shift": Experiment(
