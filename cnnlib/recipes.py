@@ -10,7 +10,7 @@ import operator
 import sys
 
 PIXELS = ("lecun1998", "per-pixel-mean", "standardized", "unit")
-AUGMENTATIONS = ("none", "crop", "crop-and-mirror", "affine-distortion")
+AUGMENTATIONS = ("none", "crop", "crop-and-mirror", "crop-mirror-and-colour", "affine-distortion")
 LOSSES = ("softmax-cross-entropy", "lecun1998-map")
 SCHEDULES = ("steps", "cosine")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -66,7 +66,9 @@ class Recipe:
             "lecun1998": extended to 32x32 with background, 0 becomes -0.1 and 255 becomes 1.175.
         augmentation: "none"; "crop": each training image is padded by ``pad`` zeros (after the
             pixel mapping) and cropped back at its own random place; "crop-and-mirror": and
-            mirrored, left to right, with probability 1/2; "affine-distortion": each training image is
+            mirrored, left to right, with probability 1/2; "crop-mirror-and-colour": and its colours
+            shifted first, by ``cnnlib.training.inputs.colour_shifts``;
+            "affine-distortion": each training image is
             moved, scaled, squeezed and sheared at random, in every pass anew (after the pixel mapping),
             within the ranges of ``cnnlib.training.inputs.DISTORTIONS``.
         pad: pixels on each side, of a crop.

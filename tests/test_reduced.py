@@ -106,6 +106,25 @@ def test_dropout_is_the_papers(name, rates):
     assert found == rates
 
 
+def test_alexnets_activation_stands_in_all_layers_but_the_last():
+    weighted = [layer for layer in small("alexnet", activation="tanh").layers if hasattr(layer, "kernel")]
+    assert [layer.activation.__name__ for layer in weighted] == ["tanh"] * 5 + ["linear"]
+
+
+def test_alexnets_pools_are_as_the_option_says():
+    options = {"table": REDUCED["alexnet"]["table"], "input_shape": (35, 35, 3), "dense": ()}
+    networks = [reduced("alexnet", **options, pool=pool) for pool in ((3, 2), (2, 2))]
+    x = images(networks[0], 2)
+    # 16, 7 or 8, 3 or 4: a window of 3 is a square of 2 with a row and a column more.
+    for network, sides in zip(networks, ((7, 3), (8, 4))):
+        assert [network.get_layer(f"pool{i}").output.shape[1] for i in (1, 2)] == list(sides)
+        maps = keras.Model(network.input, [network.get_layer(f"{name}1").output for name in ("norm", "pool")])
+        before, after = (keras.ops.convert_to_numpy(part) for part in maps(x))
+        side = network.get_layer("pool1").pool_size[0]
+        windows = np.lib.stride_tricks.sliding_window_view(before, (side, side), (1, 2))[:, ::2, ::2]
+        np.testing.assert_array_equal(after, windows.max(axis=(-2, -1)))
+
+
 @pytest.mark.parametrize("name", REDUCED)
 def test_nothing_in_a_network_is_named_by_a_counter(name):
     # A checkpoint finds its network again by its configuration, in a cell that is run twice as well.
