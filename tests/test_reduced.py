@@ -106,6 +106,27 @@ def test_dropout_is_the_papers(name, rates):
     assert found == rates
 
 
+def test_alexnets_response_normalization_has_the_constants_given_and_the_papers_for_the_rest():
+    def constants(**options):
+        found = small("alexnet", **options).layers
+        kind = cnnlib.layers.LocalResponseNormalization
+        return [(norm.k, norm.n, norm.alpha, norm.beta) for norm in found if isinstance(norm, kind)]
+
+    assert constants() == [(2, 5, 1e-4, 0.75)]
+    assert constants(response_normalization={"alpha": 0.5, "n": 3}) == [(2, 3, 0.5, 0.75)]
+    assert constants(response_normalization=None) == []
+
+
+def test_the_reduced_alexnet_normalises_as_the_papers_does_other_units_apart():
+    """Pixels from 0 to 1 in place of 255, alpha 255^2 times as large: 255 times smaller, all else equal."""
+    alpha = cnnlib.models.alexnet.REDUCED["response_normalization"]["alpha"]
+    maps = np.abs(np.random.default_rng(0).normal(0, 90, (2, 4, 4, 16))).astype("float32")
+    norm = cnnlib.layers.LocalResponseNormalization
+    large, one = norm()(maps), norm(alpha=alpha)(maps / 255)
+    assert np.ptp(keras.ops.convert_to_numpy(large) / maps) > 0.1  # it does something
+    np.testing.assert_allclose(*(keras.ops.convert_to_numpy(part) for part in (large / 255, one)), rtol=1e-5)
+
+
 def test_alexnets_activation_stands_in_all_layers_but_the_last():
     weighted = [layer for layer in small("alexnet", activation="tanh").layers if hasattr(layer, "kernel")]
     assert [layer.activation.__name__ for layer in weighted] == ["tanh"] * 5 + ["linear"]

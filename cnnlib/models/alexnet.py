@@ -13,7 +13,7 @@ import keras
 from keras import KerasTensor, layers
 
 from cnnlib.layers import GroupedConv2D, LocalResponseNormalization, check_number, check_whole
-from cnnlib.models.checks import check_counts, check_input_shape, check_rows, checked, one_of
+from cnnlib.models.checks import check_choice, check_counts, check_input_shape, check_rows, checked, one_of
 
 # Sections 3.3 to 3.5 and 5, one row a convolutional layer: side and stride of the filters, maps,
 # groups, initial biases, and what follows.
@@ -39,6 +39,9 @@ COLUMNS = {
 # Units of the two hidden layers.
 DENSE = (4096, 4096)
 
+# Section 3.3. As in the paper, alpha is not divided by n.
+RESPONSE_NORMALIZATION = {"k": 2.0, "n": 5, "alpha": 1e-4, "beta": 0.75}
+
 # Section 3.4: side and stride of the pools, which overlap.
 POOL = (3, 2)
 
@@ -46,8 +49,10 @@ POOL = (3, 2)
 NORMAL = {"class_name": "RandomNormal", "config": {"stddev": 0.01}}
 
 
-# The same chain within a CPU's reach: 67 pixels, since (67 - 11) / 4 + 1 = 15 comes out even as 227 does. A
-# normal distribution of deviation .01 is too narrow for so few inputs; He's has the deviation for ReLU.
+# The same chain within a CPU's reach: 67 pixels, since (67 - 11) / 4 + 1 = 15 comes out even as 227 does,
+# and no last pool, which would leave one position. A normal distribution of deviation .01 is too narrow for
+# so few inputs; He's has the deviation for ReLU. The paper's pixels go from 0 to 255, ours to 1: alpha,
+# which multiplies squares of activations, is 255^2 times as large.
 REDUCED = {
     "input_shape": (67, 67, 3),
     "classes": 10,
@@ -58,6 +63,7 @@ REDUCED = {
         (3, 1, 96, 2, 1, ""),
         (3, 1, 64, 2, 1, ""),
     ),
+    "response_normalization": {"alpha": 255**2 * 1e-4},
     "dense": (256, 256),
     "kernel_initializer": "he_normal",
 }
@@ -65,6 +71,7 @@ REDUCED = {
 
 def alexnet_layer(
     x: KerasTensor, row: tuple, number: int, *, pool: tuple = POOL,
+    response_normalization: dict | None = RESPONSE_NORMALIZATION,
     activation: str | Callable = "relu", kernel_initializer: str | dict = NORMAL,
 ) -> KerasTensor:  # fmt: skip
     """A row of the table: convolution, ReLU, then normalisation and pooling if so."""
@@ -82,16 +89,31 @@ def alexnet_layer(
         bias_initializer=keras.initializers.Constant(bias),
         name=f"conv{number}",
     )(x)
-    if "normalise" in then:
-        x = LocalResponseNormalization(name=f"norm{number}")(x)
+    if "normalise" in then and response_normalization is not None:
+        x = LocalResponseNormalization(**response_normalization, name=f"norm{number}")(x)
     if "pool" in then:
         x = layers.MaxPooling2D(*pool, name=f"pool{number}")(x)
     return x
 
 
-def check_options(*, input_shape, table, pool, **others):
+def check_response_normalization(name, value):
+    """None, or a dictionary of constants that the layer takes."""
+    if value is None:
+        return
+    if not isinstance(value, dict):
+        raise TypeError(f"{name}: expected None or a dictionary of k, n, alpha and beta, got {value!r}")
+    for key in value:
+        check_choice(name, key, RESPONSE_NORMALIZATION)
+    try:
+        LocalResponseNormalization(**value)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{name}: {error}") from None
+
+
+def check_options(*, input_shape, table, pool, response_normalization, **others):
     """The table, and an input that leaves a position after all of its layers."""
     check_rows("table", table, COLUMNS)
+    check_response_normalization("response_normalization", response_normalization)
     pool_side, pool_stride = check_counts("pool", pool, 2)
     before = input_shape[-1]
     for _, _, maps, groups, *_ in table:
@@ -109,7 +131,8 @@ def check_options(*, input_shape, table, pool, **others):
 @checked(check_options)
 def alexnet(
     input_shape: tuple = (227, 227, 3), classes: int = 1000, *, table: tuple = TABLE,
-    pool: tuple = POOL, dense: tuple = DENSE, dropout: float = 0.5,
+    pool: tuple = POOL, response_normalization: dict | None = RESPONSE_NORMALIZATION,
+    dense: tuple = DENSE, dropout: float = 0.5,
     activation: str | Callable = "relu", kernel_initializer: str | dict = NORMAL,
     classifier_activation: str | None = None, name: str = "alexnet",
 ) -> keras.Model:  # fmt: skip
@@ -119,6 +142,8 @@ def alexnet(
         table: a row for each convolutional layer: side, stride, maps, groups, bias, what follows
             ("", "normalise", "pool" or "normalise pool").
         pool: side and stride of the pools; (2, 2) for some that do not overlap.
+        response_normalization: constants of the normalisation, or None for none; those that a dictionary
+            lacks are the paper's.
         activation: of all layers but the last.
 
     Raises:
@@ -126,10 +151,11 @@ def alexnet(
     """
     initial = {"kernel_initializer": kernel_initializer}
     options = {"activation": activation, **initial}
+    between = {"pool": pool, "response_normalization": response_normalization}
     x = image = keras.Input(input_shape, name="image")  # 227x227x3
     for number, row in enumerate(table, start=1):
         # 55x55x96, pooled 27; 27x27x256, pooled 13; 13x13x384, 384, 256, pooled 6
-        x = alexnet_layer(x, row, number, pool=pool, **options)
+        x = alexnet_layer(x, row, number, **between, **options)
     x = layers.Flatten(name="flatten")(x)  # 9216
     for number, units in enumerate(dense, start=len(table) + 1):
         x = layers.Dense(units, bias_initializer="ones", **options, name=f"fc{number}")(x)
