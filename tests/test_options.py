@@ -262,6 +262,7 @@ BAD = {
         ({"response_normalization": 5}, "response_normalization: expected None or a dictionary of k, n"),
         ({"response_normalization": {"size": 5}}, "response_normalization: expected one of 'k', 'n'"),
         ({"response_normalization": {"n": 4}}, "response_normalization: n: expected an odd number"),
+        ({"dense_bias": math.inf}, "dense_bias: expected a finite number, got inf"),
         ({"activation": "rectified"}, "activation: expected the name of an activation of Keras"),
         ({"dropout": 1.0}, "dropout: expected a finite number of at least 0 and below 1, got 1.0"),
         ({"dense": (0,)}, "dense: expected a whole number from 1"),

@@ -40,7 +40,7 @@ COLUMNS = {
 DENSE = (4096, 4096)
 
 # Section 3.3. As in the paper, alpha is not divided by n.
-RESPONSE_NORMALIZATION = {"k": 2.0, "n": 5, "alpha": 1e-4, "beta": 0.75}
+RESPONSE = {"k": 2.0, "n": 5, "alpha": 1e-4, "beta": 0.75}
 
 # Section 3.4: side and stride of the pools, which overlap.
 POOL = (3, 2)
@@ -52,26 +52,28 @@ NORMAL = {"class_name": "RandomNormal", "config": {"stddev": 0.01}}
 # The same chain within a CPU's reach: 67 pixels, since (67 - 11) / 4 + 1 = 15 comes out even as 227 does,
 # and no last pool, which would leave one position. A normal distribution of deviation .01 is too narrow for
 # so few inputs; He's has the deviation for ReLU. The paper's pixels go from 0 to 255, ours to 1: alpha,
-# which multiplies squares of activations, is 255^2 times as large.
+# which multiplies squares of activations, is 255^2 times as large, and biases of 1 would be ones of 1/255,
+# so they are zero.
 REDUCED = {
     "input_shape": (67, 67, 3),
     "classes": 10,
     "table": (
         (11, 4, 32, 1, 0, "normalise pool"),
-        (5, 1, 64, 2, 1, "normalise pool"),
+        (5, 1, 64, 2, 0, "normalise pool"),
         (3, 1, 96, 1, 0, ""),
-        (3, 1, 96, 2, 1, ""),
-        (3, 1, 64, 2, 1, ""),
+        (3, 1, 96, 2, 0, ""),
+        (3, 1, 64, 2, 0, ""),
     ),
     "response_normalization": {"alpha": 255**2 * 1e-4},
     "dense": (256, 256),
+    "dense_bias": 0,
     "kernel_initializer": "he_normal",
 }
 
 
 def alexnet_layer(
     x: KerasTensor, row: tuple, number: int, *, pool: tuple = POOL,
-    response_normalization: dict | None = RESPONSE_NORMALIZATION,
+    response_normalization: dict | None = RESPONSE,
     activation: str | Callable = "relu", kernel_initializer: str | dict = NORMAL,
 ) -> KerasTensor:  # fmt: skip
     """A row of the table: convolution, ReLU, then normalisation and pooling if so."""
@@ -103,17 +105,18 @@ def check_response_normalization(name, value):
     if not isinstance(value, dict):
         raise TypeError(f"{name}: expected None or a dictionary of k, n, alpha and beta, got {value!r}")
     for key in value:
-        check_choice(name, key, RESPONSE_NORMALIZATION)
+        check_choice(name, key, RESPONSE)
     try:
         LocalResponseNormalization(**value)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{name}: {error}") from None
 
 
-def check_options(*, input_shape, table, pool, response_normalization, **others):
+def check_options(*, input_shape, table, pool, response_normalization, dense_bias, **others):
     """The table, and an input that leaves a position after all of its layers."""
     check_rows("table", table, COLUMNS)
     check_response_normalization("response_normalization", response_normalization)
+    check_number("dense_bias", dense_bias)
     pool_side, pool_stride = check_counts("pool", pool, 2)
     before = input_shape[-1]
     for _, _, maps, groups, *_ in table:
@@ -131,8 +134,8 @@ def check_options(*, input_shape, table, pool, response_normalization, **others)
 @checked(check_options)
 def alexnet(
     input_shape: tuple = (227, 227, 3), classes: int = 1000, *, table: tuple = TABLE,
-    pool: tuple = POOL, response_normalization: dict | None = RESPONSE_NORMALIZATION,
-    dense: tuple = DENSE, dropout: float = 0.5,
+    pool: tuple = POOL, response_normalization: dict | None = RESPONSE,
+    dense: tuple = DENSE, dense_bias: float = 1, dropout: float = 0.5,
     activation: str | Callable = "relu", kernel_initializer: str | dict = NORMAL,
     classifier_activation: str | None = None, name: str = "alexnet",
 ) -> keras.Model:  # fmt: skip
@@ -144,6 +147,7 @@ def alexnet(
         pool: side and stride of the pools; (2, 2) for some that do not overlap.
         response_normalization: constants of the normalisation, or None for none; those that a dictionary
             lacks are the paper's.
+        dense_bias: the initial biases of the hidden dense layers.
         activation: of all layers but the last.
 
     Raises:
@@ -158,7 +162,8 @@ def alexnet(
         x = alexnet_layer(x, row, number, **between, **options)
     x = layers.Flatten(name="flatten")(x)  # 9216
     for number, units in enumerate(dense, start=len(table) + 1):
-        x = layers.Dense(units, bias_initializer="ones", **options, name=f"fc{number}")(x)
+        bias = keras.initializers.Constant(dense_bias)
+        x = layers.Dense(units, bias_initializer=bias, **options, name=f"fc{number}")(x)
         x = layers.Dropout(dropout, name=f"dropout{number}")(x)  # 4096
     last = f"fc{len(table) + len(dense) + 1}"
     x = layers.Dense(classes, classifier_activation, **initial, name=last)(x)  # 1000
