@@ -85,6 +85,7 @@ def test_colour_components_are_those_of_numpys_covariance():
     assert values[0] > values[1] > values[2] > 0
     np.testing.assert_allclose(vectors @ np.diag(values) @ vectors.T, covariance, atol=1e-12)
     np.testing.assert_allclose(vectors.T @ vectors, np.eye(3), atol=1e-12)
+    assert (vectors[np.abs(vectors).argmax(axis=0), range(3)] > 0).all()
     with pytest.raises(ValueError, match=r"images: expected \(n, height, width, 3\), got \(2, 4, 3, 1\)"):
         inputs.colour_components(np.zeros((2, 4, 3, 1), "uint8"))
 

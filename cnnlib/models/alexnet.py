@@ -92,7 +92,8 @@ def alexnet_layer(
         name=f"conv{number}",
     )(x)
     if "normalise" in then and response_normalization is not None:
-        x = LocalResponseNormalization(**response_normalization, name=f"norm{number}")(x)
+        constants = response_normalization
+        x = LocalResponseNormalization(**constants, name=f"norm{number}")(x)
     if "pool" in then:
         x = layers.MaxPooling2D(*pool, name=f"pool{number}")(x)
     return x
@@ -162,8 +163,8 @@ def alexnet(
         x = alexnet_layer(x, row, number, **between, **options)
     x = layers.Flatten(name="flatten")(x)  # 9216
     for number, units in enumerate(dense, start=len(table) + 1):
-        bias = keras.initializers.Constant(dense_bias)
-        x = layers.Dense(units, bias_initializer=bias, **options, name=f"fc{number}")(x)
+        bias = {"bias_initializer": keras.initializers.Constant(dense_bias)}
+        x = layers.Dense(units, **bias, **options, name=f"fc{number}")(x)
         x = layers.Dropout(dropout, name=f"dropout{number}")(x)  # 4096
     last = f"fc{len(table) + len(dense) + 1}"
     x = layers.Dense(classes, classifier_activation, **initial, name=last)(x)  # 1000

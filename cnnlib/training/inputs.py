@@ -145,8 +145,8 @@ def colour_components(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         images: uint8, (n, height, width, 3).
 
     Returns:
-        Eigenvalues (3,), the largest first, and eigenvectors (3, 3), one a column, of the covariance of red,
-        green and blue, these from 0 to 1.
+        Eigenvalues (3,), the largest first, and eigenvectors (3, 3), one a column, the largest number in
+        it positive, of the covariance of red, green and blue, these from 0 to 1.
 
     Raises:
         ValueError: images that have not three channels.
@@ -161,7 +161,9 @@ def colour_components(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         products += pixels.T @ pixels
     mean = total / count
     values, vectors = np.linalg.eigh(products / count - np.outer(mean, mean))
-    return values[::-1], vectors[:, ::-1]
+    # An eigenvector is one up to its sign, and algorithms differ in theirs.
+    signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), range(3)])
+    return values[::-1], (vectors * signs)[:, ::-1]
 
 
 def colour_shifts(values: np.ndarray, vectors: np.ndarray, amounts: np.ndarray) -> np.ndarray:
