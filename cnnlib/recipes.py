@@ -396,6 +396,11 @@ KRIZHEVSKY2012_REDUCED_NO_AUGMENTATION = dataclasses.replace(
     KRIZHEVSKY2012_REDUCED, name="krizhevsky2012-reduced-no-augmentation", augmentation="none"
 )
 
+# All photographs of Imagenette and 15 passes: long enough for the first filters to leave their random start.
+KRIZHEVSKY2012_REDUCED_LONGER = dataclasses.replace(
+    KRIZHEVSKY2012_REDUCED, name="krizhevsky2012-reduced-longer", train_size=None, iterations=2_220
+)
+
 # For the paper's Fig. 1, how fast a small network of four layers fits CIFAR-10: here 10,000 images of half
 # the side, no regularisation of any kind, and a constant rate, chosen for each activation by itself.
 KRIZHEVSKY2012_FIT = Recipe(
@@ -424,6 +429,7 @@ RECIPES = {
         KRIZHEVSKY2012_REDUCED,
         KRIZHEVSKY2012_REDUCED_NO_COLOUR,
         KRIZHEVSKY2012_REDUCED_NO_AUGMENTATION,
+        KRIZHEVSKY2012_REDUCED_LONGER,
         KRIZHEVSKY2012_FIT,
     )
 }

@@ -79,6 +79,8 @@ def test_alexnets_recipe_has_the_papers_momentum_decay_and_pictures():
         other = recipes.get(f"krizhevsky2012-reduced-{name}")
         changed = {key for key, value in other.as_dict().items() if recipe.as_dict()[key] != value}
         assert changed == {"name", "augmentation"} and other.augmentation == augmentation
+    longer = recipes.get("krizhevsky2012-reduced-longer")
+    assert longer.images_used(9_469) == 9_469 and round(longer.passes(9_469), 1) == 15.0
 
 
 def test_the_recipe_of_alexnets_figure_1_has_no_regularisation_and_thirty_passes():
