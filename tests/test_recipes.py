@@ -70,6 +70,26 @@ def test_the_reduced_recipe_has_eight_passes_of_ten_thousand():
     assert HE2015_CIFAR_REDUCED.passes(1_437) == pytest.approx(625 * 128 / 1_437)
 
 
+def test_alexnets_recipe_has_the_papers_momentum_decay_and_pictures():
+    recipe = recipes.get("krizhevsky2012-reduced")
+    assert (recipe.momentum, recipe.weight_decay, recipe.pixels) == (0.9, 5e-4, "per-pixel-mean")
+    assert recipe.augmentation == "crop-mirror-and-colour" and recipe.images_used(9_469) == 3_000
+    assert recipe.passes(9_469) == 16 and len(recipe.epoch_ends(9_469)) == 16
+    for name, augmentation in (("no-colour", "crop-and-mirror"), ("no-augmentation", "none")):
+        other = recipes.get(f"krizhevsky2012-reduced-{name}")
+        changed = {key for key, value in other.as_dict().items() if recipe.as_dict()[key] != value}
+        assert changed == {"name", "augmentation"} and other.augmentation == augmentation
+    longer = recipes.get("krizhevsky2012-reduced-longer")
+    assert longer.images_used(9_469) == 9_469 and round(longer.passes(9_469), 1) == 15.0
+
+
+def test_the_recipe_of_alexnets_figure_1_has_no_regularisation_and_thirty_passes():
+    recipe = recipes.get("krizhevsky2012-fit")
+    assert (recipe.weight_decay, recipe.augmentation, recipe.clip_norm) == (0, "none", None)
+    assert {recipe.rate(i) for i in (0, 1000, recipe.iterations - 1)} == {recipe.learning_rate}
+    assert len(recipe.epoch_ends(50_000)) == 30 and recipe.images_used(50_000) == 10_000
+
+
 @pytest.mark.parametrize("name", ["lenet5-mnist", "lenet5-modern-mnist"])
 def test_the_lenets_have_twenty_passes_of_sixty_thousand(name):
     recipe = recipes.get(name)
