@@ -55,7 +55,8 @@ def test_the_tool_stops_at_a_loss_that_is_not_finite(recorded):
     found, *_ = recorded("vgg-a", "--deviation", "10000")
     assert found.values["scores"] is None or found.values["scores"] > 1e6
     assert found.values["diverged"] in range(4) and len(found.values["loss"]) < 2
-    assert found.options["kernel_initializer"] == {"class_name": "RandomNormal", "config": {"stddev": 10000.0}}
+    initial = {"class_name": "RandomNormal", "config": {"stddev": 10000.0}}
+    assert found.options["kernel_initializer"] == initial
 
 
 def test_the_tool_hands_the_layers_of_a_trained_column_on(recorded, monkeypatch):
