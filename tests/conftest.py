@@ -23,6 +23,7 @@ SLOW = {
     "test_lenet5.py": ("test_the_tool_records",),
     "test_measurements.py": ("test_the_tool_records",),
     "test_alexnet_filters.py": ("test_the_tool_records",),
+    "test_vgg.py": ("test_the_tool",),
 }
 
 

@@ -98,6 +98,16 @@ def test_the_lenets_have_twenty_passes_of_sixty_thousand(name):
     assert recipe.pixels == "lecun1998"
 
 
+def test_vggs_short_recipes_keep_the_papers_momentum_and_decay():
+    reduced, start = recipes.SIMONYAN2014_CIFAR_REDUCED, recipes.SIMONYAN2014_CIFAR_START
+    for recipe in (reduced, start):
+        assert (recipe.momentum, recipe.weight_decay) == (0.9, 5e-4)
+    assert reduced.passes(50_000) == 4 and reduced.rate(0) == 0.01
+    assert start.rate(0) == start.rate(631) == 0.02
+    half = recipes.SIMONYAN2014_CIFAR_HALF_SIDE
+    assert half.passes(50_000) == 4 and 2 * half.image_size == 32 and 2 * half.pad == reduced.pad
+
+
 def test_rates_drop_exactly_at_their_iterations():
     rates = [HE2015_CIFAR.rate(i) for i in (0, 31_999, 32_000, 47_999, 48_000, 63_999)]
     assert rates == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
@@ -110,9 +120,8 @@ def test_keras_schedule_is_the_recipe_s_at_each_iteration(recipe):
     for start, _ in recipe.drops:
         around |= {start - 1, start, start + 1}
     for iteration in sorted(around):
-        assert float(np.asarray(schedule(iteration))) == pytest.approx(
-            recipe.rate(iteration), rel=1e-4, abs=1e-9
-        )
+        rate = schedule(iteration) if callable(schedule) else schedule  # a constant one is a variable
+        assert float(np.asarray(rate)) == pytest.approx(recipe.rate(iteration), rel=1e-4, abs=1e-9)
 
 
 def test_a_shortened_recipe_keeps_its_proportions_and_says_so():
@@ -241,7 +250,7 @@ def test_a_recipe_shows_what_differs_from_the_defaults():
 
 def test_only_the_papers_own_recipes_state_the_constants_of_batch_normalisation():
     stated = {(r.name[:6], r.batch_norm_momentum, r.batch_norm_epsilon) for r in recipes.RECIPES.values()}
-    assert stated == {("he2015", 0.9, 1e-5), ("lenet5", None, None)}
+    assert stated == {("he2015", 0.9, 1e-5), ("lenet5", None, None), ("simony", None, None)}
 
 
 def test_unknown_names_list_the_known_ones():
