@@ -27,7 +27,7 @@ PYTEST = $(RUN) -m pytest --durations=15 -o faulthandler_timeout=900 -o faulthan
 # What `make test` runs: all, or some files or folders.
 TESTS ?= tests book
 
-.PHONY: help book serve check test test-jax pages lint notebooks address venv clean distclean
+.PHONY: help book pdf epub serve check test test-jax pages lint notebooks address venv clean distclean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -40,6 +40,12 @@ book: $(READY)  ## build the HTML book from the notebooks as committed
 	@! grep -q 'url: https://github.com/[^/]*--' _config.yml || \
 		echo "The address of the repository is a placeholder yet, so Colab buttons lead nowhere: see make address."
 	@echo "The book is built. Open file://$$(cd "$(HTML)" && pwd)/index.html or run: make serve"
+
+pdf: book  ## the book as one PDF as well, linked from every page: needs Chromium
+	$(RUN) tools/paper.py pdf "$(HTML)"
+
+epub: book  ## the book as one EPUB as well, linked from every page: needs Chromium
+	$(RUN) tools/paper.py epub "$(HTML)"
 
 serve: book  ## build the book and serve it on this machine, PORT=8000
 	@echo "The book is at http://localhost:$(PORT)/ until you press Ctrl-C."

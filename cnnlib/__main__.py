@@ -1,4 +1,4 @@
-"""The terminal: ``python -m cnnlib list | account NAME | train NAME ... | records | experiments``."""
+"""The terminal: ``python -m cnnlib list | account NAME | train NAME ... | records | experiments | grid``."""
 
 import argparse
 import ast
@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read has seen enough. What is still to be flushed when Python ends goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        again = "; the same command goes on from the last checkpoint" if options.command is train else ""
+        trains = options.command in (train, run_grid)
+        again = "; the same command goes on from the last checkpoint" if trains else ""
         print(f"cnnlib: stopped{again}", file=sys.stderr)
         return 130
     except Exception as reason:
@@ -95,6 +96,17 @@ def _parser():
         "--commands", action="store_true", help="the commands that record what is missing, one run a line"
     )
     command.set_defaults(command=list_experiments)
+
+    command = commands.add_parser("grid", help="record what is missing, many runs at once (needs Dask)")
+    command.add_argument("--chapter", metavar="07", help="only the experiments of this chapter")
+    command.add_argument("--experiment", metavar="NAME", help="only this one")
+    command.add_argument("--missing", action="store_true", help="only runs that are not recorded: always so")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster; default: this machine")
+    command.add_argument("--workers", type=_count, metavar="N", help="started here; default: as many as fit")
+    command.add_argument("--gpus", type=_count, default=0, metavar="N", help="a run a GPU, on N of them")
+    command.add_argument("--directory", default="runs", metavar="D", help="folder for checkpoints")
+    command.add_argument("--dry-run", action="store_true", help="only say which runs it would do")
+    command.set_defaults(command=run_grid)
     return parser
 
 
@@ -119,6 +131,13 @@ def seeds(text: str) -> list[int]:
     if min(found) < 0 or len(set(found)) != len(found):
         raise argparse.ArgumentTypeError(f"expected different numbers of at least 0, got {text!r}")
     return found
+
+
+def _count(text):
+    """A whole number of at least 1."""
+    if not (text.isdecimal() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
 
 
 def _option(text):
@@ -213,19 +232,7 @@ def list_records(options: argparse.Namespace) -> None:
 
 def list_experiments(options: argparse.Namespace) -> None:
     """Print the experiments: arms, how many runs are recorded of how many, what they cost."""
-    from cnnlib import experiments
-
-    chosen = {}
-    for name in experiments.names():
-        experiment = experiments.get(name)
-        if options.chapter is None or (experiment.chapter or "").startswith(options.chapter):
-            chosen[name] = experiment
-    if not chosen:
-        known = sorted({experiment.chapter for experiment in experiments.EXPERIMENTS.values()} - {None})
-        raise ValueError(
-            f"--chapter: expected the beginning of one of {', '.join(known)}, got {options.chapter!r}"
-        )
-
+    chosen = _experiments_of(options.chapter)
     rows = []
     for name, experiment in chosen.items():
         missing, found = experiment.missing(), experiment.recorded()
@@ -245,6 +252,50 @@ def list_experiments(options: argparse.Namespace) -> None:
                 print(shlex.join(["python", "-m", "cnnlib", *arguments]))
     else:
         _print_experiments(rows, chosen, options)
+
+
+def _experiments_of(chapter):
+    """The experiments of a chapter, which may be named by the beginning of its name; None: all."""
+    from cnnlib import experiments
+
+    named = {name: experiments.get(name) for name in experiments.names()}
+    chosen = {
+        k: one for k, one in named.items() if chapter is None or (one.chapter or "").startswith(chapter)
+    }
+    if not chosen:
+        known = sorted({one.chapter for one in named.values()} - {None})
+        raise ValueError(f"--chapter: expected the beginning of {', '.join(known)}, got {chapter!r}")
+    return chosen
+
+
+def run_grid(options: argparse.Namespace) -> None:
+    """Record the missing runs of experiments, many at a time."""
+    from cnnlib import experiments, grid
+
+    chosen = _experiments_of(options.chapter)
+    if options.experiment is not None:
+        chosen = {options.experiment: experiments.get(options.experiment)}
+    jobs = {}
+    for name, experiment in chosen.items():
+        missing = {} if experiment.measurement else experiment.missing()
+        if missing and experiment.gpu and not (options.gpus or options.experiment):
+            print(f"{name}: needs a GPU, left out (--gpus N, or --experiment {name})")
+            continue
+        for label, seeds_ in missing.items():
+            arm = experiment.arms[label]
+            jobs |= {shlex.join(arm.arguments([seed])): (arm, seed) for seed in seeds_}
+    if options.dry_run:
+        for command in jobs:
+            print(f"python -m cnnlib {command}")
+    print(f"runs to do: {len(jobs)}", flush=True)
+    if options.dry_run or not jobs:
+        return
+    places = {"scheduler": options.scheduler, "workers": options.workers, "gpus": options.gpus}
+    done = grid.run(jobs.values(), **places, directory=options.directory)
+    print(f"recorded: {len(done.recorded)} of {len(jobs)}")
+    if done.failed:
+        texts = "; ".join(f"{name}: {reason}" for name, reason in done.failed)
+        raise ValueError(f"{len(done.failed)} of {len(jobs)} runs failed: {texts}")
 
 
 @functools.cache

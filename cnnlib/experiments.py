@@ -14,6 +14,7 @@ import dataclasses
 import numpy as np
 
 from cnnlib import data, recipes, records
+from cnnlib.models import alexnet
 from cnnlib.records import measurements
 from cnnlib.records.reading import Record, plain
 
@@ -55,8 +56,7 @@ class Arm:
         """Of ``python -m cnnlib``: the command that records the runs of these seeds."""
         words = ["train", self.network, "--data", self.data, "--recipe", self.recipe]
         for key, value in self.options.items():
-            text = value if isinstance(value, str) else repr(value).replace(" ", "")
-            words += ["--option", f"{key}={text}"]
+            words += ["--option", f"{key}={value if isinstance(value, str) else repr(value)}"]
         return [*words, "--seeds", ",".join(map(str, seeds)), "--record"]
 
 
@@ -136,6 +136,24 @@ def _eight_passes(network="cifar-resnet-56", seeds=5, recipe="he2015-cifar-reduc
     return Arm(network, recipe, {**HALF, **options}, seeds)
 
 
+def _alexnet(recipe="krizhevsky2012-reduced", **options):
+    """An arm of the small AlexNet, without dropout."""
+    return Arm("alexnet-reduced", recipe, {"dropout": 0.0, **options}, data="imagenette")
+
+
+def _vgg(network, recipe="simonyan2014-cifar-reduced", seeds=3, **options):
+    """An arm of a column with an eighth of the maps."""
+    narrow = {"widths": (8, 16, 32, 64, 64), "dense": (64, 64), "dropout": 0}
+    return Arm(network, recipe, {**narrow, "kernel_initializer": "he_normal", **options}, seeds)
+
+
+_ONE_GROUP = [(*row[:3], 1, *row[4:]) for row in alexnet.REDUCED["table"]]
+_FOUR_LAYERS = {
+    "table": ((5, 1, 32, 1, 0, "pool"), (5, 1, 32, 1, 0, "pool"), (5, 1, 64, 1, 0, "")),
+    "dense": (),
+}
+_SMALL = {"class_name": "RandomNormal", "config": {"stddev": 0.05}}
+_STACK = {"widths": (8, 16, 32), "dense": (64,), "dropout": 0, "kernel_initializer": "he_normal"}
 _NOT_NORMALISED = {"recipe": "he2015-cifar-reduced-rate-0.01", "batch_normalization": None}
 _DISTORTED = "lenet5-distorted-mnist"
 _DENSE = {"recipe": "lenet5-dense-mnist-shortened-9375", "seeds": 5, "output": "dense"}
@@ -146,7 +164,7 @@ EXPERIMENTS = {
         {
             "LeNet-5 of 1998": _lenet5("lenet5-mnist", 5),
             "its modern form": _lenet5("lenet5-modern-mnist", 5, "lenet5-modern"),
-            "1998, distorted digits": _lenet5(_DISTORTED, 3),
+            "1998, distorted digits": _lenet5(_DISTORTED, 5),
         },
     ),
     "lenet5-shift": Experiment(
@@ -176,6 +194,72 @@ EXPERIMENTS = {
     "lenet5-shift-scores": Experiment(None, {"scores": _lenet5(**_DENSE)}, measurement="shift"),
     "lenet5-rejection-distorted": Experiment(
         None, {"distances": _lenet5(_DISTORTED)}, measurement="rejection"
+    ),
+    # What each of the paper's ideas is worth, in a small AlexNet; all but one without dropout.
+    "alexnet-ideas": Experiment(
+        "03-alexnet",
+        {
+            "all but dropout": _alexnet(),
+            "plain pools": _alexnet(pool=(2, 2)),
+            "no response normalisation": _alexnet(response_normalization=None),
+            "with dropout": Arm("alexnet-reduced", "krizhevsky2012-reduced", data="imagenette"),
+            "unchanged pictures": _alexnet("krizhevsky2012-reduced-no-augmentation"),
+            "no shift of colours": _alexnet("krizhevsky2012-reduced-no-colour"),
+            "one group": _alexnet(table=_ONE_GROUP),
+        },
+    ),
+    # The paper's Fig. 1.
+    "alexnet-relu-tanh": Experiment(
+        "03-alexnet",
+        {
+            "ReLU": Arm("alexnet-reduced", "krizhevsky2012-fit", _FOUR_LAYERS),
+            "tanh": Arm("alexnet-reduced", "krizhevsky2012-fit", {**_FOUR_LAYERS, "activation": "tanh"}),
+        },
+    ),
+    "alexnet-halves": Experiment(
+        "03-alexnet",
+        {"two halves": _alexnet(), "one group": _alexnet(table=_ONE_GROUP)},
+        measurement="first-filters",
+    ),
+    # How training begins, from other random weights; and the deep column from the trained shallow one.
+    "vgg-starts": Experiment(
+        "04-vgg",
+        {
+            "A, deviation .05": _vgg("vgg-a", "simonyan2014-cifar-start", 3, kernel_initializer=_SMALL),
+            "E, deviation .05": _vgg("vgg-e", "simonyan2014-cifar-start", 3, kernel_initializer=_SMALL),
+            "A, Glorot": _vgg("vgg-a", "simonyan2014-cifar-start", 8, kernel_initializer="glorot_uniform"),
+            "E, Glorot": _vgg("vgg-e", "simonyan2014-cifar-start", 8, kernel_initializer="glorot_uniform"),
+            "E, He": _vgg("vgg-e", "simonyan2014-cifar-start", 8),
+        },
+        measurement="starts",
+    ),
+    "vgg-starts-from-a": Experiment(
+        "04-vgg",
+        {
+            "E, Glorot, from A": _vgg(
+                "vgg-e", "simonyan2014-cifar-start", 8, kernel_initializer="glorot_uniform"
+            ),
+        },
+        measurement="starts-from-vgg-a",
+    ),
+    "vgg-stack": Experiment(
+        "04-vgg",
+        {
+            label: Arm("vgg-d", "simonyan2014-cifar-half-side", {**_STACK, "table": table}, 5)
+            for label, table in {"three of 3x3": [[3, 3, 3]] * 3, "one of 7x7": [[7]] * 3}.items()
+        },
+    ),
+    "vgg-columns": Experiment(
+        "04-vgg",
+        {
+            "A, 11 layers": _vgg("vgg-a"),
+            "A with LRN": _vgg("vgg-a-lrn"),
+            "B, 13 layers": _vgg("vgg-b"),
+            "C, 16 layers": _vgg("vgg-c"),
+            "D, 16 layers": _vgg("vgg-d"),
+            "E, 19 layers": _vgg("vgg-e"),
+            "B, a 5x5 for each two 3x3": _vgg("vgg-a", table=[[5]] * 5),
+        },
     ),
     # Trained until the training images are known by heart: the experiment that the book leads to.
     "resnet-depth": Experiment("07-resnet", _by_depth("he2015-cifar-fit", more=(20, 56))),

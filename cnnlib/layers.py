@@ -66,7 +66,7 @@ FAN_IN_UNIFORM = "cnnlib>FanInUniform"
 
 @keras.saving.register_keras_serializable("cnnlib")
 class Subsampling(keras.layers.Layer):
-    """Subsampling, S2 and S4 of LeCun et al. 1998: f(w (a + b + c + d) + v).
+    """Subsampling, S2 and S4 of LeCun et al. 1998: f(g (a + b + c + d) + v).
 
     The four units of each 2x2 square are added, the sum is multiplied by a trainable
     coefficient of its map, a trainable bias of its map is added, and the result is

@@ -22,6 +22,8 @@ SLOW = {
     "test_published.py": ("test_the_same_function[resnet-1", "test_from_a_file"),
     "test_lenet5.py": ("test_the_tool_records",),
     "test_measurements.py": ("test_the_tool_records",),
+    "test_alexnet_filters.py": ("test_the_tool_records",),
+    "test_vgg.py": ("test_the_tool",),
 }
 
 

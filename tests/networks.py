@@ -32,6 +32,7 @@ SMALL_GOOGLENET = {
 }
 REDUCED = {
     "alexnet": SMALL_ALEXNET,
+    "alexnet-reduced": SMALL_ALEXNET,
     "alexnet-ungrouped": {**SMALL_ALEXNET, "table": UNGROUPED},
     **{f"vgg-{column}": SMALL_VGG for column in vgg.TABLE},
     "nin": {

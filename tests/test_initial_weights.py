@@ -81,6 +81,16 @@ def test_alexnet_starts_as_section_5_says():
     }
 
 
+def test_the_reduced_alexnet_starts_with_hes_weights_and_without_biases():
+    found = biases(even("alexnet", dense_bias=0.25))
+    assert found["fc5"] == found["fc6"] == {0.25} and found["fc7"] == {0}
+    network = build("alexnet-reduced")
+    assert set.union(*biases(network).values()) == {0}
+    for kernel in kernels(network).values():
+        deviation = np.sqrt(2 / np.prod(kernel.shape[:-1]))
+        assert abs(kernel.std() / deviation - 1) < 5 / np.sqrt(2 * kernel.size)
+
+
 def test_nin_starts_as_the_released_definition():
     found = kernels(even("nin"))
     assert_normal(np.concatenate([kernel.ravel() for kernel in found.values()]), 0.05)

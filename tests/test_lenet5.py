@@ -151,16 +151,31 @@ def test_doubt_is_least_where_the_network_is_sure(output):
 def test_what_rejection_costs(monkeypatch):
     """A hundred digits of doubts 0 to 99, those above 89 misread; pictures of doubts 50 to 149."""
     labels = np.zeros(100, int)
-    images = np.zeros((100, 32, 32, 1), "float32")
-    digits = np.arange(100) // 90, {"doubt": np.arange(100.0)}
-    monkeypatch.setattr(lenet5_probes, "no_digits", lambda *_: {"kind": images})
-    others = np.zeros(100, int), {"doubt": np.arange(100.0) + 50}
-    given = iter([digits, others])
-    monkeypatch.setattr(lenet5_probes, "answers", lambda *_: next(given))
+    images = np.arange(100, dtype="float32").reshape(100, 1, 1, 1)  # a digit is its doubt
+
+    def answers(_, pictures):
+        doubts = pictures.ravel()
+        return doubts.astype(int) // 90, {"doubt": doubts, "none": np.zeros(len(doubts))}
+
+    monkeypatch.setattr(lenet5_probes, "answers", answers)
+    monkeypatch.setattr(lenet5_probes, "no_digits", lambda images, _: {"kind": images + 50})
     found = lenet5_probes.rejection(None, images, labels)
     # 95 of the pictures have a doubt of 55 or more (54, the quantile below, takes one more), 46 digits too.
-    assert found["rejected"] == {"kind": {"doubt": 46}}
+    assert found["rejected"] == {"kind": {"doubt": 46, "none": 100}}
     assert found["confused"]["doubt"] == pytest.approx(10)
+    # Of half as many pictures, made of that half: doubts of 50 to 99, above all of the first fifty digits.
+    assert found["halves"] == [{"kind": {"doubt": 0, "none": 100}}] * 2
+
+
+def test_a_half_is_judged_by_its_own_pictures_alone(monkeypatch):
+    """What is no digit is as doubtful as the digits in the first half, and far more so in the second."""
+    images = np.arange(100, dtype="float32").reshape(100, 1, 1, 1)
+    monkeypatch.setattr(lenet5_probes, "answers", lambda _, x: (np.zeros(len(x), int), {"doubt": x.ravel()}))
+    monkeypatch.setattr(
+        lenet5_probes, "no_digits", lambda x, _: {"kind": x if x[0, 0, 0, 0] == 0 else x + 500}
+    )
+    first, second = lenet5_probes.rejection(None, images, np.zeros(100, int))["halves"]
+    assert first == {"kind": {"doubt": 96}} and second == {"kind": {"doubt": 0}}
 
 
 def test_the_tool_records_shift_and_rejection(monkeypatch, tmp_path):
@@ -180,5 +195,8 @@ def test_the_tool_records_shift_and_rejection(monkeypatch, tmp_path):
         assert errors[0] == pytest.approx(trained.history.test_error[-1], abs=1e-3)
     kinds = rejections.values["rejected"]
     assert len(kinds) == 5 and set(kinds) == set(rejections.values["images"])
-    assert all(0 <= share <= 100 for shares in kinds.values() for share in shares.values())
+    for rejected in (kinds, *rejections.values["halves"]):
+        assert set(rejected) == set(kinds)
+        assert all(0 <= share <= 100 for shares in rejected.values() for share in shares.values())
+    assert len(rejections.values["halves"]) == 2
     assert lenet5_probes.main(["lenet5", "--recipe", "he2015-cifar", "--data", "digits"]) == 2

@@ -17,6 +17,7 @@ from cnnlib.models import ALIASES, build, checks, cifar_resnet, names, preactiva
 # name: (trainable parameters, multiply-accumulates of one image)
 COUNTS = {
     "alexnet": (60_965_224, 724_406_816),
+    "alexnet-reduced": (378_058, 5_203_296),
     "alexnet-ungrouped": (62_378_344, 1_135_256_096),
     "cifar-preactivation-110": (1_727_962, 252_887_680),
     "cifar-plain-20": (269_722, 40_551_040),
@@ -53,7 +54,7 @@ COUNTS = {
 
 # Receptive field of the last map before flattening or global pooling, side in input pixels.
 FIELDS = {
-    **{"alexnet": 195, "alexnet-ungrouped": 195, "lenet5": 32, "lenet5-modern": 32},
+    **{"alexnet": 195, "alexnet-reduced": 163, "alexnet-ungrouped": 195, "lenet5": 32, "lenet5-modern": 32},
     **{"vgg-a": 150, "vgg-a-lrn": 150, "vgg-b": 156, "vgg-d": 212, "vgg-e": 268},
     **{"plain-18": 435, "resnet-18": 435, "plain-34": 899, "resnet-34": 899},
     **{"resnet-50": 483, "resnet-101": 1027, "resnet-152": 1507},
@@ -133,6 +134,10 @@ ALEXNET = {
 }
 MAPS = {
     "alexnet": ALEXNET,
+    "alexnet-reduced": {
+        "conv1": (15, 32), "pool1": (7, 32), "conv2": (7, 64), "pool2": (3, 64), "conv5": (3, 64),
+        "fc6": (256,), "fc8": (10,),
+    },
     "alexnet-ungrouped": ALEXNET,
     "vgg-a": {name: size for name, size in VGG.items()},
     "vgg-a-lrn": {**VGG, "norm1": (224, 64)},
@@ -176,7 +181,7 @@ MAPS = {
 
 # Layers with weights as the papers count depth: convolutions and dense layers, shortcuts left out.
 DEPTHS = {
-    **{"alexnet": 8, "vgg-a": 11, "vgg-b": 13, "vgg-c": 16, "vgg-d": 16, "vgg-e": 19},
+    **{"alexnet": 8, "alexnet-reduced": 8, "vgg-a": 11, "vgg-b": 13, "vgg-c": 16, "vgg-d": 16, "vgg-e": 19},
     **{f"{kind}-{n}": n for kind in ("plain", "resnet") for n in (18, 34)},
     **{f"resnet-{n}": n for n in (50, 101, 152)},
     **{f"cifar-{kind}-{n}": n for kind, depths in CIFAR_DEPTHS.items() for n in depths},

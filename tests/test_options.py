@@ -43,7 +43,8 @@ def count_alexnet(o):
     for number, (side, stride, maps, groups, _, then) in enumerate(o["table"]):
         count += convolution(side, before // groups, maps)
         sides = [(n - side) // stride + 1 if number == 0 else -(-n // stride) for n in sides]
-        sides = [(n - 3) // 2 + 1 for n in sides] if "pool" in then else sides
+        pool_side, pool_stride = o["pool"]
+        sides = [(n - pool_side) // pool_stride + 1 for n in sides] if "pool" in then else sides
         before = maps
     return count + dense(math.prod(sides) * before, *o["dense"], o["classes"])
 
@@ -158,6 +159,9 @@ FAMILIES = {
             st.integers(1, 5), st.integers(1, 3), st.sampled_from([2, 4]), st.sampled_from([1, 2]),
             st.sampled_from([0, 0.5]), st.sampled_from(["", "normalise", "pool", "normalise pool"]),
         ),
+        "pool": st.tuples(st.integers(1, 3), st.integers(1, 2)),
+        "activation": st.sampled_from(["relu", "tanh"]),
+        "response_normalization": st.sampled_from([None, {}, {"n": 3}, {"alpha": 2, "k": 1.0}]),
         "dense": st.lists(MAPS, max_size=2),
         "dropout": st.sampled_from([0, 0.5]),
     }),
@@ -252,6 +256,14 @@ BAD = {
         ({"table": ((*ROW[:4], math.nan, ""),)}, "table: bias: expected a finite number, got nan"),
         ({"table": ((3, 1, 4, 2, 0, ""),)}, "table: groups: 2 do not divide 3 and 4 maps"),
         ({"table": (ROW, (3, 1, 5, 2, 0, ""))}, "table: groups: 2 do not divide 4 and 5 maps"),
+        ({"pool": (3,)}, "pool: expected a tuple of 2 values, got (3,)"),
+        ({"pool": (0, 2)}, "pool: expected a whole number from 1"),
+        ({"pool": (5, 2), "input_shape": (69, 69, 3)}, "input_shape: each side must be at least 123 pixels"),
+        ({"response_normalization": 5}, "response_normalization: expected None or a dictionary of k, n"),
+        ({"response_normalization": {"size": 5}}, "response_normalization: expected one of 'k', 'n'"),
+        ({"response_normalization": {"n": 4}}, "response_normalization: n: expected an odd number"),
+        ({"dense_bias": math.inf}, "dense_bias: expected a finite number, got inf"),
+        ({"activation": "rectified"}, "activation: expected the name of an activation of Keras"),
         ({"dropout": 1.0}, "dropout: expected a finite number of at least 0 and below 1, got 1.0"),
         ({"dense": (0,)}, "dense: expected a whole number from 1"),
     ],

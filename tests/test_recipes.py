@@ -70,12 +70,42 @@ def test_the_reduced_recipe_has_eight_passes_of_ten_thousand():
     assert HE2015_CIFAR_REDUCED.passes(1_437) == pytest.approx(625 * 128 / 1_437)
 
 
+def test_alexnets_recipe_has_the_papers_momentum_decay_and_pictures():
+    recipe = recipes.get("krizhevsky2012-reduced")
+    assert (recipe.momentum, recipe.weight_decay, recipe.pixels) == (0.9, 5e-4, "per-pixel-mean")
+    assert recipe.augmentation == "crop-mirror-and-colour" and recipe.images_used(9_469) == 3_000
+    assert recipe.passes(9_469) == 16 and len(recipe.epoch_ends(9_469)) == 16
+    for name, augmentation in (("no-colour", "crop-and-mirror"), ("no-augmentation", "none")):
+        other = recipes.get(f"krizhevsky2012-reduced-{name}")
+        changed = {key for key, value in other.as_dict().items() if recipe.as_dict()[key] != value}
+        assert changed == {"name", "augmentation"} and other.augmentation == augmentation
+    longer = recipes.get("krizhevsky2012-reduced-longer")
+    assert longer.images_used(9_469) == 9_469 and round(longer.passes(9_469), 1) == 15.0
+
+
+def test_the_recipe_of_alexnets_figure_1_has_no_regularisation_and_thirty_passes():
+    recipe = recipes.get("krizhevsky2012-fit")
+    assert (recipe.weight_decay, recipe.augmentation, recipe.clip_norm) == (0, "none", None)
+    assert {recipe.rate(i) for i in (0, 1000, recipe.iterations - 1)} == {recipe.learning_rate}
+    assert len(recipe.epoch_ends(50_000)) == 30 and recipe.images_used(50_000) == 10_000
+
+
 @pytest.mark.parametrize("name", ["lenet5-mnist", "lenet5-modern-mnist"])
 def test_the_lenets_have_twenty_passes_of_sixty_thousand(name):
     recipe = recipes.get(name)
     assert recipe.passes(60_000) == 20
     assert len(recipe.epoch_ends(60_000)) == 20
     assert recipe.pixels == "lecun1998"
+
+
+def test_vggs_short_recipes_keep_the_papers_momentum_and_decay():
+    reduced, start = recipes.SIMONYAN2014_CIFAR_REDUCED, recipes.SIMONYAN2014_CIFAR_START
+    for recipe in (reduced, start):
+        assert (recipe.momentum, recipe.weight_decay) == (0.9, 5e-4)
+    assert reduced.passes(50_000) == 4 and reduced.rate(0) == 0.01
+    assert start.rate(0) == start.rate(631) == 0.02
+    half = recipes.SIMONYAN2014_CIFAR_HALF_SIDE
+    assert half.passes(50_000) == 4 and 2 * half.image_size == 32 and 2 * half.pad == reduced.pad
 
 
 def test_rates_drop_exactly_at_their_iterations():
@@ -90,9 +120,8 @@ def test_keras_schedule_is_the_recipe_s_at_each_iteration(recipe):
     for start, _ in recipe.drops:
         around |= {start - 1, start, start + 1}
     for iteration in sorted(around):
-        assert float(np.asarray(schedule(iteration))) == pytest.approx(
-            recipe.rate(iteration), rel=1e-4, abs=1e-9
-        )
+        rate = schedule(iteration) if callable(schedule) else schedule  # a constant one is a variable
+        assert float(np.asarray(rate)) == pytest.approx(recipe.rate(iteration), rel=1e-4, abs=1e-9)
 
 
 def test_a_shortened_recipe_keeps_its_proportions_and_says_so():
@@ -221,7 +250,7 @@ def test_a_recipe_shows_what_differs_from_the_defaults():
 
 def test_only_the_papers_own_recipes_state_the_constants_of_batch_normalisation():
     stated = {(r.name[:6], r.batch_norm_momentum, r.batch_norm_epsilon) for r in recipes.RECIPES.values()}
-    assert stated == {("he2015", 0.9, 1e-5), ("lenet5", None, None)}
+    assert stated == {("he2015", 0.9, 1e-5), ("lenet5", None, None), ("simony", None, None)}
 
 
 def test_unknown_names_list_the_known_ones():

@@ -106,6 +106,46 @@ def test_dropout_is_the_papers(name, rates):
     assert found == rates
 
 
+def test_alexnets_response_normalization_has_the_constants_given_and_the_papers_for_the_rest():
+    def constants(**options):
+        found = small("alexnet", **options).layers
+        kind = cnnlib.layers.LocalResponseNormalization
+        return [(norm.k, norm.n, norm.alpha, norm.beta) for norm in found if isinstance(norm, kind)]
+
+    assert constants() == [(2, 5, 1e-4, 0.75)]
+    assert constants(response_normalization={"alpha": 0.5, "n": 3}) == [(2, 3, 0.5, 0.75)]
+    assert constants(response_normalization=None) == []
+
+
+def test_the_reduced_alexnet_normalises_as_the_papers_does_other_units_apart():
+    """Pixels from 0 to 1 in place of 255, alpha 255^2 times as large: 255 times smaller, all else equal."""
+    alpha = cnnlib.models.alexnet.REDUCED["response_normalization"]["alpha"]
+    maps = np.abs(np.random.default_rng(0).normal(0, 90, (2, 4, 4, 16))).astype("float32")
+    norm = cnnlib.layers.LocalResponseNormalization
+    large, one = norm()(maps), norm(alpha=alpha)(maps / 255)
+    assert np.ptp(keras.ops.convert_to_numpy(large) / maps) > 0.1  # it does something
+    np.testing.assert_allclose(*(keras.ops.convert_to_numpy(part) for part in (large / 255, one)), rtol=1e-5)
+
+
+def test_alexnets_activation_stands_in_all_layers_but_the_last():
+    weighted = [layer for layer in small("alexnet", activation="tanh").layers if hasattr(layer, "kernel")]
+    assert [layer.activation.__name__ for layer in weighted] == ["tanh"] * 5 + ["linear"]
+
+
+def test_alexnets_pools_are_as_the_option_says():
+    options = {"table": REDUCED["alexnet"]["table"], "input_shape": (35, 35, 3), "dense": ()}
+    networks = [reduced("alexnet", **options, pool=pool) for pool in ((3, 2), (2, 2))]
+    x = images(networks[0], 2)
+    # 16, 7 or 8, 3 or 4: a window of 3 is a square of 2 with a row and a column more.
+    for network, sides in zip(networks, ((7, 3), (8, 4))):
+        assert [network.get_layer(f"pool{i}").output.shape[1] for i in (1, 2)] == list(sides)
+        maps = keras.Model(network.input, [network.get_layer(f"{name}1").output for name in ("norm", "pool")])
+        before, after = (keras.ops.convert_to_numpy(part) for part in maps(x))
+        side = network.get_layer("pool1").pool_size[0]
+        windows = np.lib.stride_tricks.sliding_window_view(before, (side, side), (1, 2))[:, ::2, ::2]
+        np.testing.assert_array_equal(after, windows.max(axis=(-2, -1)))
+
+
 @pytest.mark.parametrize("name", REDUCED)
 def test_nothing_in_a_network_is_named_by_a_counter(name):
     # A checkpoint finds its network again by its configuration, in a cell that is run twice as well.

@@ -76,6 +76,62 @@ def test_augmented_batches_are_crops_and_mirrors_of_their_own(images):
     assert 60 < mirrors < 140
 
 
+def test_colour_components_are_those_of_numpys_covariance():
+    generator = np.random.default_rng(0)
+    mixed = generator.normal(120, 25, (1500, 4, 3, 3)) @ [[1, 0.8, 0.7], [0, 0.4, 0.1], [0, 0, 0.2]]
+    pictures = np.clip(mixed, 0, 255).astype("uint8")  # more than are summed at a time
+    values, vectors = inputs.colour_components(pictures)
+    covariance = np.cov(pictures.reshape(-1, 3).T / 255, bias=True)
+    assert values[0] > values[1] > values[2] > 0
+    np.testing.assert_allclose(vectors @ np.diag(values) @ vectors.T, covariance, atol=1e-12)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(3), atol=1e-12)
+    assert (vectors[np.abs(vectors).argmax(axis=0), range(3)] > 0).all()
+    with pytest.raises(ValueError, match=r"images: expected \(n, height, width, 3\), got \(2, 4, 3, 1\)"):
+        inputs.colour_components(np.zeros((2, 4, 3, 1), "uint8"))
+
+
+def test_a_colour_shift_is_the_sum_of_the_papers_section_4_1():
+    values, vectors = np.array([0.2, 0.02, 0.003]), np.linalg.qr(np.arange(9.0).reshape(3, 3) ** 2)[0]
+    a = np.random.default_rng(1).normal(size=(5, 3))
+    for amounts, found in zip(a, inputs.colour_shifts(values, vectors, a)):
+        by_hand = sum(vectors[:, i] * amounts[i] * values[i] for i in range(3))
+        np.testing.assert_allclose(found, by_hand, atol=1e-12)
+
+
+@pytest.mark.parametrize("pixels", ["unit", "per-pixel-mean", "standardized"])
+def test_each_image_has_one_shift_of_its_colours_a_pass(pixels):
+    """The same for all pixels, of the paper's size, along the data's components, besides crops."""
+    generator = np.random.default_rng(2)
+    grey = generator.integers(60, 190, (400, 6, 6, 1))
+    data = dataset((grey + generator.integers(-30, 31, (400, 6, 6, 3))).astype("uint8"))
+    recipe = dataclasses.replace(
+        PLAIN, batch_size=100, iterations=8, pixels=pixels, pad=0, augmentation="crop-mirror-and-colour"
+    )
+    mapping = inputs.pixel_mapping(recipe, data)
+
+    def stream(augmentation):
+        batches = inputs.TrainingBatches(
+            dataclasses.replace(recipe, augmentation=augmentation), data, mapping, 5, 0, 8
+        )
+        x, y = zip(*(batches[i] for i in range(8)))
+        return np.concatenate(x), np.concatenate(y)
+
+    (x, labels), (without, same) = stream("crop-mirror-and-colour"), stream("crop-and-mirror")
+    assert x.dtype == np.float32
+    np.testing.assert_array_equal(labels, same)
+    shifts = x - without
+    assert np.ptp(shifts, axis=(1, 2)).max() < 1e-5
+    # Back to colours from 0 to 1, and along the components.
+    one = np.full((1, 6, 6, 3), 255, "uint8")
+    shifts = shifts[:, 0, 0] / (mapping(one) - mapping(0 * one))[0, 0, 0]
+    values, vectors = inputs.colour_components(data.x_train)
+    amounts = shifts @ vectors / values
+    assert abs(amounts.std() / inputs.COLOUR_DEVIATION - 1) < 5 / np.sqrt(2 * amounts.size)
+    assert np.abs(np.corrcoef(amounts.T) - np.eye(3)).max() < 5 / np.sqrt(len(amounts))
+    first, second = (dict(zip(labels[part], amounts[part, 0])) for part in (slice(400), slice(400, 800)))
+    assert not any(np.isclose(first[label], second[label]) for label in first)  # drawn anew in each pass
+
+
 def ramps(side=12):
     """An image that grows by 1 a row in its first channel and by 1 a column in its second."""
     return np.moveaxis(np.indices((side, side)), 0, -1)[None].astype("float32")

@@ -10,7 +10,9 @@ it finished, nothing is trained. What is found goes where ``cnnlib.records.measu
 - "rejection": ``rejected``, percent: kind of non-digits -> measure of doubt -> share of the test digits
   that lie at or above the doubt that turns 95 of 100 of these pictures away; ``confused``, percent:
   measure -> share of the test digits that must be turned away, those of most doubt first, until at most
-  half a percent of all are still misread; ``images``: how many of each kind.
+  half a percent of all are still misread; ``images``: how many of each kind; ``halves``: ``rejected`` once
+  more, of the first and of the second half of the test digits, each with non-digits made of its own: a
+  measure of doubt chosen on one half can be judged on the other.
 """
 
 import argparse
@@ -141,22 +143,36 @@ def no_digits(images, labels):
 def rejection(model, images, labels):
     """What it costs in digits to turn pictures away that are none, and to misread few."""
     read, doubts = answers(model, images)
-    pictures = no_digits(images, labels)
+    middle = len(images) // 2
+    halves = [
+        turned_away(model, images[part], labels[part], {name: doubt[part] for name, doubt in doubts.items()})
+        for part in (slice(middle), slice(middle, None))
+    ]
+    confused = {}
+    for name, doubt in doubts.items():
+        wrong = (read != labels)[np.argsort(doubt, kind="stable")]  # the surest first
+        few = 100 * np.cumsum(wrong) / len(wrong) <= STILL_WRONG
+        confused[name] = 100 * (1 - float(few.sum()) / len(wrong))
+    return {
+        "refused": 100 * REFUSED,
+        "rejected": turned_away(model, images, labels, doubts),
+        "confused": confused,
+        "images": {kind: len(others) for kind, others in no_digits(images, labels).items()},
+        "halves": halves,
+    }
+
+
+def turned_away(model, images, labels, doubts):
+    """Percent of these digits, whose doubts are given: kind of non-digits made of them -> measure."""
     rejected = {}
-    for kind, others in pictures.items():
+    for kind, others in no_digits(images, labels).items():
         found = answers(model, others)[1]
         rejected[kind] = {
             # As many as that are turned away, at least: those of the most doubt.
             name: 100 * float(np.mean(doubt >= np.quantile(found[name], 1 - REFUSED, method="lower")))
             for name, doubt in doubts.items()
         }
-    confused = {}
-    for name, doubt in doubts.items():
-        wrong = (read != labels)[np.argsort(doubt, kind="stable")]  # the surest first
-        few = 100 * np.cumsum(wrong) / len(wrong) <= STILL_WRONG
-        confused[name] = 100 * (1 - float(few.sum()) / len(wrong))
-    counts = {kind: len(others) for kind, others in pictures.items()}
-    return {"refused": 100 * REFUSED, "rejected": rejected, "confused": confused, "images": counts}
+    return rejected
 
 
 if __name__ == "__main__":

@@ -230,10 +230,11 @@ def _digits(size, channels, notice=None):
 
 
 def record_name(name: str, size: int | None = None) -> str:
-    """What ``load(name, size)`` calls a public set: "cifar10", "cifar10 (16x16)"."""
-    if name not in SOURCES:
-        raise ValueError(f"data set: expected one of {', '.join(SOURCES)}, got {name!r}")
-    return name if size in (None, SOURCES[name].size) else f"{name} ({size}x{size})"
+    """What ``load(name, size)`` calls a set: "cifar10", "cifar10 (16x16)"."""
+    if name not in names():
+        raise ValueError(f"data set: expected one of {', '.join(names())}, got {name!r}")
+    own = 8 if name == "digits" else SOURCES[name].size
+    return name if size in (None, own) else f"{name} ({size}x{size})"
 
 
 def _public(name, size):

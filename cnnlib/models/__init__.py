@@ -17,6 +17,7 @@ NETWORKS = {
     "lenet5-modern": (lenet5.lenet5, lenet5.MODERN),
     "alexnet": (alexnet.alexnet, {}),
     "alexnet-ungrouped": (alexnet.alexnet, {"table": alexnet.UNGROUPED}),
+    "alexnet-reduced": (alexnet.alexnet, alexnet.REDUCED),
     **{f"vgg-{column}": (vgg.vgg, {"table": table}) for column, table in vgg.TABLE.items()},
     "nin": (nin.nin, {}),
     "googlenet": (googlenet.googlenet, {}),

@@ -15,6 +15,9 @@ from cnnlib.training import losses
 # what the height is divided by, or the reverse), pixels to the side a row further in a horizontal shear.
 DISTORTIONS = {"translation": 2.0, "scaling": 0.1, "squeezing": 0.1, "shear": 0.2}
 
+# Krizhevsky et al. 2012, section 4.1: the deviation of the random numbers of a colour shift.
+COLOUR_DEVIATION = 0.1
+
 
 def chosen(recipe: Recipe, size: int) -> np.ndarray:
     """The indices of the training images that the recipe uses: all, or evenly spaced ones.
@@ -135,11 +138,55 @@ def _between(places, size):
     return first, np.minimum(first + 1, size - 1), places - below
 
 
+def colour_components(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The principal components of the colours of all pixels: Krizhevsky et al. 2012, section 4.1.
+
+    Args:
+        images: uint8, (n, height, width, 3).
+
+    Returns:
+        Eigenvalues (3,), the largest first, and eigenvectors (3, 3), one a column, the largest number in
+        it positive, of the covariance of red, green and blue, these from 0 to 1.
+
+    Raises:
+        ValueError: images that have not three channels.
+    """
+    if images.ndim != 4 or images.shape[-1] != 3:
+        raise ValueError(f"images: expected (n, height, width, 3), got {images.shape}")
+    count, total, products = 0, np.zeros(3), np.zeros((3, 3))
+    for start in range(0, len(images), 1000):  # a thousand at a time: no float copy of the whole set
+        pixels = images[start : start + 1000].reshape(-1, 3) / 255
+        count += len(pixels)
+        total += pixels.sum(axis=0)
+        products += pixels.T @ pixels
+    mean = total / count
+    values, vectors = np.linalg.eigh(products / count - np.outer(mean, mean))
+    # An eigenvector is one up to its sign, and algorithms differ in theirs.
+    signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), range(3)])
+    return values[::-1], (vectors * signs)[:, ::-1]
+
+
+def colour_shifts(values: np.ndarray, vectors: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+    """What is added to red, green and blue of all pixels of an image: p1 a1 l1 + p2 a2 l2 + p3 a3 l3.
+
+    Args:
+        values: (3,), the eigenvalues l of ``colour_components``.
+        vectors: (3, 3), its eigenvectors p.
+        amounts: (n, 3), the a of each image: for training from a normal distribution of mean 0 and deviation
+            ``COLOUR_DEVIATION``, anew in every pass.
+
+    Returns:
+        (n, 3), of a range of colours from 0 to 1.
+    """
+    return (amounts * values) @ vectors.T
+
+
 class TrainingBatches(keras.utils.PyDataset):
     """``count`` batches, from iteration ``start`` on, of the endless stream of passes through the images.
 
-    Order, crops, mirrors and distortions of a pass are drawn from a generator seeded with (seed, number
-    of the pass) and nothing else, so a run that is stopped and resumed sees what it would have seen.
+    Order, crops, mirrors, colours and distortions of a pass are drawn from a generator seeded with
+    (seed, number of the pass) and nothing else, so a run that is stopped and resumed sees what it would
+    have seen.
     """
 
     def __init__(
@@ -148,6 +195,9 @@ class TrainingBatches(keras.utils.PyDataset):
         super().__init__()
         self.recipe, self.data, self.mapping, self.start, self.count = recipe, data, mapping, start, count
         self.indices = chosen(recipe, len(data.x_train))
+        self.coloured = recipe.augmentation == "crop-mirror-and-colour"
+        if self.coloured:
+            self.components = colour_components(data.x_train[self.indices])
 
         @functools.lru_cache(maxsize=2)
         def drawn(number):
@@ -159,7 +209,10 @@ class TrainingBatches(keras.utils.PyDataset):
             distorted = recipe.augmentation == "affine-distortion"
             # Last, so that the other augmentations see what they saw before there was this one.
             amounts = generator.uniform(-1, 1, (size if distorted else 0, 5))
-            return order, offsets, mirrored, amounts
+            shifts = np.zeros((size, 3))
+            if self.coloured:
+                shifts = colour_shifts(*self.components, generator.normal(0, COLOUR_DEVIATION, (size, 3)))
+            return order, offsets, mirrored, amounts, shifts
 
         self.drawn = drawn
 
@@ -175,13 +228,17 @@ class TrainingBatches(keras.utils.PyDataset):
         parts = [[values[place : place + batch] for values in self.drawn(number_of_pass)]]
         if place + batch > size:
             parts.append([values[: place + batch - size] for values in self.drawn(number_of_pass + 1)])
-        order, offsets, mirrored, amounts = (np.concatenate(values) for values in zip(*parts))
-        x = self.mapping(self.data.x_train[order])
+        order, offsets, mirrored, amounts, shifts = (np.concatenate(values) for values in zip(*parts))
+        x = self.data.x_train[order]
+        if self.coloured:
+            # The mapping is linear and takes numbers of any kind, also those beyond 0 and 255.
+            x = x + (255 * shifts[:, None, None]).astype("float32")
+        x = self.mapping(x)
         if self.recipe.augmentation == "affine-distortion":
             x = distort(x, amounts)
         elif self.recipe.augmentation != "none":
             x = crop(x, offsets, self.recipe.pad)
-        if self.recipe.augmentation == "crop-and-mirror":
+        if self.recipe.augmentation in ("crop-and-mirror", "crop-mirror-and-colour"):
             x[mirrored] = x[mirrored, :, ::-1]
         return x, self.data.y_train[order].astype("int32")
 

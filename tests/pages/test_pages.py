@@ -33,7 +33,8 @@ WIDTHS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "he
 THEME = "document.documentElement.dataset.theme"
 
 PAGES = sorted(path.relative_to(HTML).as_posix() for path in HTML.glob("[!_]*.html"))
-CHAPTERS = [page for page in PAGES if (ROOT / "book" / page).with_suffix(".ipynb").is_file()]
+NOTEBOOKS = [page for page in PAGES if (ROOT / "book" / page).with_suffix(".ipynb").is_file()]
+CHAPTERS = [page for page in NOTEBOOKS if re.match(r"\d\d-", page)]
 # What is opened: from where, how wide, which page. Each is opened once, for all tests that look at it, since
 # a long page takes seconds to typeset. (pytest groups tests by the place in the list: SERVED comes first.)
 SERVED = [("server", width, page) for width in WIDTHS for page in PAGES]
@@ -149,7 +150,7 @@ def test_the_book_has_pages():
     assert "index.html" in PAGES
     assert "search.html" in PAGES
     chapters = sorted(path.with_suffix(".html").name for path in (ROOT / "book").glob("*.ipynb"))
-    assert chapters == CHAPTERS, "every notebook in book/ is a page of the book: see _toc.yml"
+    assert chapters == NOTEBOOKS, "every notebook in book/ is a page of the book: see _toc.yml"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -182,7 +183,28 @@ def test_a_chapter_opens_in_colab(page):
     name = repository["url"].removeprefix("https://github.com/")
     notebook = Path(page).with_suffix(".ipynb")
     wanted = f"https://colab.research.google.com/github/{name}/blob/{repository['branch']}/book/{notebook}"
-    assert [tag["href"] for tag in parsed(page).select('a[href*="colab"]')] == [wanted]
+    links = {tag.get_text(): tag["href"] for tag in parsed(page).select("h1 + .notebook-links a")}
+    assert links == {"Open in Colab": wanted, "Download notebook": f"_sources/{notebook}"}
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_a_chapter_has_the_number_of_its_file(page):
+    article = parsed(page).select_one("article")
+    number = int(page[:2])
+    assert article.h1.get_text().startswith(f"{number}. ")
+    headings = [heading.get_text() for heading in article.find_all("h2")]
+    assert [text.split(". ")[0] for text in headings] == [f"{number}.{n + 1}" for n in range(len(headings))]
+    assert not [text for heading in article.find_all("h3") if re.match(r"\d+\.", text := heading.get_text())]
+    figures = [tag.get_text() for tag in article.select(".caption-number")]
+    assert figures == [f"Fig. {number}.{n + 1} " for n in range(len(figures))]
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_folded_code_says_what_it_is_the_code_of(page):
+    known = {"Code of this figure", "Code of this table", "Code of these numbers", "More code"}
+    labels = parsed(page).select("details.folded-code > summary > p")
+    assert {label.get_text().strip() for label in labels} <= known
+    assert not parsed(page).select("details.hide:not(.folded-code, .solution)")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -305,32 +327,165 @@ def test_the_theme_can_be_chosen_and_is_kept(visit, server):
     assert page.evaluate(THEME) == "dark"
 
 
-@pytest.mark.parametrize("where", ["disk", "server"])
-def test_search_by_keyboard(visit, bases, where):
-    base = bases[where]
-    page = visit(base + "index.html")
-    page.keyboard.press("Control+k")
-    field = page.locator('input[type="search"]:visible')
-    assert field.count() == 1, "one search field, not two"
-    assert page.evaluate("document.activeElement.type") == "search"
-    page.keyboard.type("network")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/search.html?q=network")
-    result = page.locator("#search-results ul.search li a").first
-    result.wait_for()
-    if base.startswith("http"):  # from disk there are no excerpts: the browser allows no reading of them
-        page.locator("#search-results p.context").first.wait_for()
-    page.wait_for_load_state("networkidle")
-    assert page.complaints == []
-    result.focus()
-    page.keyboard.press("Enter")
-    page.wait_for_url(lambda url: "search.html" not in url)
-    assert page.locator("h1:visible").count() == 1
-
-
 def test_escape_closes_the_search(visit, server):
     page = visit(server + "index.html")
     page.keyboard.press("Control+k")
     assert page.locator('input[type="search"]:visible').count() == 1
     page.keyboard.press("Escape")
     assert page.locator('input[type="search"]:visible').count() == 0
+
+
+# ------------------------------------------------------------------------------------------ search
+
+
+def search(page, base, query):
+    """The results for a query: the texts of their links and of their excerpts."""
+    page.goto(f"{base}search.html?q={query.replace(' ', '+')}")
+    items = page.locator("#search-results ul.search li")
+    return [
+        {"link": item.locator("a").inner_text(), "text": item.locator("p.context").inner_text(),
+         "marks": item.locator("mark").all_inner_texts(), "file": item.locator("a").get_attribute("href")}
+        for item in items.all()
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ["disk", "server"])
+def test_search_by_keyboard_opens_at_the_hit(visit, bases, where):
+    page = visit(bases[where] + "index.html")
+    page.keyboard.press("Control+k")
+    field = page.locator('input[type="search"]:visible')
+    assert field.count() == 1, "one search field, not two"
+    assert page.evaluate("document.activeElement.type") == "search"
+    page.keyboard.type("61,706")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=*")
+    result = page.locator("#search-results ul.search li a").first
+    result.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "search.html" not in url)
+    page.wait_for_selector(".hit-here")
+    assert page.locator("h1:visible").count() == 1
+    hit = page.locator(".hit-here")
+    assert re.sub(r"\D", "", hit.inner_text()) == "61706"
+    box = hit.bounding_box()
+    assert box["height"] and 0 < box["y"] < page.viewport_size["height"], "the hit is in view"
+    assert "hit=" not in page.url
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("where", ["disk", "server"])
+def test_search_finds_numbers_and_shows_the_place(visit, bases, where):
+    page = visit(bases[where] + "search.html")
+    for query in ["60,000", "60000"]:  # also 60_000 in code, and 60{,}000 in a formula
+        found = search(page, bases[where], query)
+        assert found[0]["file"].startswith("02-lenet5.html")
+        for place in found:
+            assert place["marks"], place
+            assert {re.sub(r"\D", "", mark) for mark in place["marks"]} == {"60000"}
+    assert search(page, bases[where], "60,000,000") == []
+    assert page.complaints == []
+
+
+def test_search_prefers_chapters_and_knows_forms_of_a_word(visit, server):
+    page = visit(server + "search.html")
+    for query in ["subsampling", "residual", "training"]:
+        assert re.match(r"\d\d-", search(page, server, query)[0]["file"]), query
+    marks = {mark.lower() for place in search(page, server, "derived") for mark in place["marks"]}
+    assert "derived" in marks
+    assert any(mark.startswith("derivation") for mark in marks)
+    assert search(page, server, "cnnlib.models.find")[0]["file"].startswith("api.html")
+    assert search(page, server, "nosuchwordanywhere") == []
+    assert "Nothing" in page.locator("#search-count").inner_text()
+
+
+# ------------------------------------------------------------------------------------------- paper
+
+A4 = {"width": 665, "height": 1000}  # between the margins, in CSS pixels
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_on_paper_it_is_light_and_whole(visit, server, name):
+    """From the dark theme: printed light, nothing cut off at the right, no navigation, solutions open."""
+    page = visit(server + name, theme="dark")
+    assert page.evaluate(THEME) == "dark"
+    page.set_viewport_size(A4)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.wait_for_function(f"{THEME} === 'light'")
+    cut = page.evaluate(
+        """() => {
+            const right = document.documentElement.clientWidth + 1;
+            const hidden = (e) => !e.getClientRects().length;
+            return [...document.querySelectorAll('article *, .bd-search-container *')].filter(e =>
+                !hidden(e) && (
+                    !e.closest('mjx-assistive-mml, svg') && e.getBoundingClientRect().right > right
+                    || e.matches('pre, table, .text_html, figure') && e.scrollWidth > e.clientWidth + 1)
+            ).map(e => `${e.tagName}.${e.className}: ${e.textContent.trim().slice(0, 60)}`).slice(0, 8);
+        }"""
+    )
+    assert cut == []
+    screen_only = [".bd-sidebar-primary", ".bd-header-article", ".prev-next-footer", ".headerlink"]
+    for gone in [*screen_only, "#jb-print-docs-body"]:
+        assert page.locator(f"{gone}:visible").count() == 0, gone
+    assert page.locator("details.solution:not([open])").count() == 0
+    assert page.locator("details.folded-code[open]").count() == 0
+    page.emulate_media(media="screen", color_scheme="dark")
+    page.wait_for_function(f"{THEME} === 'dark'")
+    assert page.locator("details.solution[open]").count() == 0
+
+
+# ------------------------------------------------------------------------------------ the whole book
+
+FILES = {kind: HTML / f"classic-cnns.{kind}" for kind in ("pdf", "epub")}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_the_whole_book_is_linked_where_it_is_made(kind):
+    linked = {bool(parsed(page).select(f'.whole-book a[href="classic-cnns.{kind}"]')) for page in PAGES}
+    assert linked == {FILES[kind].is_file()}
+
+
+def test_the_epub_is_well_formed_and_has_every_chapter():
+    import zipfile
+    from xml.etree import ElementTree
+
+    if not FILES["epub"].is_file():
+        pytest.skip("no EPUB: run `make epub`")
+    with zipfile.ZipFile(FILES["epub"]) as book:
+        names = book.namelist()
+        assert names[0] == "mimetype"
+        assert {f"book/{page.removesuffix('.html')}.xhtml" for page in CHAPTERS} <= set(names)
+        for name in names:
+            if name.endswith((".xhtml", ".opf", ".xml")):
+                text = book.read(name).decode()
+                ElementTree.fromstring(text)
+                assert "mjx-container" not in text
+                assert not re.search(r'src="https?:', text)
+
+
+# ------------------------------------------------------------------------------------------ weight
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_light(visit, server, name, browser):
+    """What a page loads that is not a picture or MathJax: a megabyte of icons must not come back."""
+    context = browser.new_context()
+    page = context.new_page()
+    sizes = {}
+    page.on("response", lambda answer: sizes.update({answer.url: answer}))
+    page.goto(server + name, wait_until="networkidle")
+    own = {url: len(answer.body()) for url, answer in sizes.items() if not re.search(r"mathjax|\.png", url)}
+    context.close()
+    assert sum(own.values()) < 1_500_000, own
+
+
+def test_fonts_are_the_books_own(visit, server):
+    page = visit(server + CHAPTERS[0])
+    loaded = page.evaluate("[...document.fonts].filter(f => f.status === 'loaded').map(f => f.family)")
+    assert {"Source Serif 4", "Source Code Pro"} <= {family.strip('"') for family in loaded}
+    assert sum(path.stat().st_size for path in (HTML / "_static" / "fonts").glob("*.woff2")) < 200_000
+
+
+@each(SERVED)
+def test_only_formulas_that_scroll_are_stops_of_the_tab_key(window):
+    stops = "formulas => formulas.filter(f => f.scrollWidth <= f.clientWidth).length"
+    assert window.locator("mjx-container[tabindex]").evaluate_all(stops) == 0
