@@ -152,6 +152,17 @@ _FOUR_LAYERS = {
     "table": ((5, 1, 32, 1, 0, "pool"), (5, 1, 32, 1, 0, "pool"), (5, 1, 64, 1, 0, "")),
     "dense": (),
 }
+_FOUR_LAYERS_TANH = {**_FOUR_LAYERS, "activation": "tanh"}
+_HALVES = {
+    label: Arm(
+        "alexnet-reduced",
+        "krizhevsky2012-reduced-longer",
+        {"dropout": 0.0, "response_normalization": None, "kernel_initializer": "glorot_uniform", **table},
+        seeds=5,
+        data="imagenette",
+    )
+    for label, table in {"two halves": {}, "one group": {"table": _ONE_GROUP}}.items()
+}
 _SMALL = {"class_name": "RandomNormal", "config": {"stddev": 0.05}}
 _STACK = {"widths": (8, 16, 32), "dense": (64,), "dropout": 0, "kernel_initializer": "he_normal"}
 _NOT_NORMALISED = {"recipe": "he2015-cifar-reduced-rate-0.01", "batch_normalization": None}
@@ -202,25 +213,26 @@ EXPERIMENTS = {
             "all but dropout": _alexnet(),
             "plain pools": _alexnet(pool=(2, 2)),
             "no response normalisation": _alexnet(response_normalization=None),
+            "weak response normalisation": _alexnet(response_normalization={"alpha": 0.1}),
             "with dropout": Arm("alexnet-reduced", "krizhevsky2012-reduced", data="imagenette"),
             "unchanged pictures": _alexnet("krizhevsky2012-reduced-no-augmentation"),
             "no shift of colours": _alexnet("krizhevsky2012-reduced-no-colour"),
             "one group": _alexnet(table=_ONE_GROUP),
         },
     ),
-    # The paper's Fig. 1.
+    # The paper's Fig. 1. The rate of the recipe is 0.03.
     "alexnet-relu-tanh": Experiment(
         "03-alexnet",
         {
             "ReLU": Arm("alexnet-reduced", "krizhevsky2012-fit", _FOUR_LAYERS),
-            "tanh": Arm("alexnet-reduced", "krizhevsky2012-fit", {**_FOUR_LAYERS, "activation": "tanh"}),
+            "tanh": Arm("alexnet-reduced", "krizhevsky2012-fit", _FOUR_LAYERS_TANH),
+            "ReLU, 0.1": Arm("alexnet-reduced", "krizhevsky2012-fit-rate-0.1", _FOUR_LAYERS),
+            "tanh, 0.1": Arm("alexnet-reduced", "krizhevsky2012-fit-rate-0.1", _FOUR_LAYERS_TANH),
         },
     ),
-    "alexnet-halves": Experiment(
-        "03-alexnet",
-        {"two halves": _alexnet(), "one group": _alexnet(table=_ONE_GROUP)},
-        measurement="first-filters",
-    ),
+    # Longer runs, for first filters that have left their random start: the runs, and the filters.
+    "alexnet-longer": Experiment("03-alexnet", _HALVES),
+    "alexnet-halves": Experiment("03-alexnet", _HALVES, measurement="first-filters"),
     # How training begins, from other random weights; and the deep column from the trained shallow one.
     "vgg-starts": Experiment(
         "04-vgg",
