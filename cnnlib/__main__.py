@@ -182,8 +182,7 @@ def train(options: argparse.Namespace) -> None:
     if options.rate is not None:
         recipe = recipe.at_rate(options.rate)
     network, *_ = models.find(options.network)
-    size = {} if recipe.image_size is None else {"size": recipe.image_size}
-    data = data_sets.load(options.data, **size)
+    data = data_sets.load(options.data, size=recipe.image_size)
     run = {"network": network, "options": records.plain_options(dict(options.option))}
     run |= {"recipe": recipe, "data": data}
 

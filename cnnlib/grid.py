@@ -103,11 +103,11 @@ def run(
         directory = os.fspath(directory if scheduler else pathlib.Path(directory).absolute())
 
     with _client(scheduler, min(len(waiting), gpus or workers or _fitting()), gpus) as client:
-        attempts = itertools.count()
+        attempts, wanted = itertools.count(), versions()
         claims = {"resources": {"GPU": 1}} if gpus else {}
 
         def submit(name, **where):
-            task = (*waiting[name], versions(), directory)
+            task = (*waiting[name], wanted, directory)
             # A key is for one attempt: Dask would hand back what became of the last one.
             return client.submit(work, *task, key=(name, next(attempts)), pure=False, **claims, **where)
 
@@ -224,7 +224,7 @@ def _end_with_parent():
 def _one_run(arm, seed, directory):
     """Train, and return the record's text."""
     recipe = recipes.get(arm.recipe)
-    images = data.load(arm.data, **({} if recipe.image_size is None else {"size": recipe.image_size}))
+    images = data.load(arm.data, size=recipe.image_size)
     if directory is not None:
         directory = pathlib.Path(directory) / _name(arm, seed).removesuffix(".json")
     with tempfile.TemporaryDirectory() as folder:
@@ -271,8 +271,9 @@ def _client(scheduler, workers, gpus):
 def _cluster(workers, gpus):
     """Worker processes on this machine that share its cores, each with a GPU of its own if there are any."""
     import distributed
+    from dask.system import CPU_COUNT
 
-    threads = str(max(1, (os.cpu_count() or 1) // workers))
+    threads = str(max(1, CPU_COUNT // workers))
     kinds = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     spec = {}
     for number in range(workers):
@@ -291,10 +292,11 @@ def _cluster(workers, gpus):
 
 
 def _fitting():
-    """How many workers this machine's cores and free memory allow."""
-    import psutil
+    """How many workers the cores and the memory allow that this process may use, in a container too."""
+    from dask.system import CPU_COUNT
+    from distributed.system import MEMORY_LIMIT
 
-    return max(1, min(os.cpu_count() or 1, psutil.virtual_memory().available // BYTES_A_WORKER))
+    return max(1, min(CPU_COUNT, MEMORY_LIMIT // BYTES_A_WORKER))
 
 
 if __name__ == "__main__":

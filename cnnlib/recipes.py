@@ -69,10 +69,9 @@ class Recipe:
         augmentation: "none"; "crop": each training image is padded by ``pad`` zeros (after the
             pixel mapping) and cropped back at its own random place; "crop-and-mirror": and
             mirrored, left to right, with probability 1/2; "crop-mirror-and-colour": and its colours
-            shifted first, by ``cnnlib.training.inputs.colour_shifts``;
-            "affine-distortion": each training image is
-            moved, scaled, squeezed and sheared at random, in every pass anew (after the pixel mapping),
-            within the ranges of ``cnnlib.training.inputs.DISTORTIONS``.
+            shifted first, by ``cnnlib.training.inputs.colour_shifts``; "affine-distortion": each training
+            image is moved, scaled, squeezed and sheared at random, in every pass anew (after the pixel
+            mapping), within the ranges of ``cnnlib.training.inputs.DISTORTIONS``.
         pad: pixels on each side, of a crop.
         loss: "softmax-cross-entropy" of class scores (the largest one is predicted) or
             "lecun1998-map" of distances (the smallest one is predicted).

@@ -48,7 +48,7 @@ def test_the_tool_records_first_filters(monkeypatch, tmp_path):
     monkeypatch.setitem(cnnlib.recipes.RECIPES, "t", recipe)
     monkeypatch.setenv("CNNLIB_RECORDS", str(tmp_path))
     digits = cnnlib.data.load("digits", size=67, channels=3)
-    monkeypatch.setattr(alexnet_filters.data_sets, "load", lambda *arguments, **options: digits)
+    monkeypatch.setattr(cnnlib.data, "load", lambda *arguments, **options: digits)
     command = ["alexnet-reduced", "--recipe", "t", "--data", "digits", "--directory", str(tmp_path / "runs")]
     assert alexnet_filters.main(command) == 0
     (found,) = measurements.select("first-filters", network="alexnet-reduced", options={})

@@ -32,7 +32,7 @@ def what_was_computed(record):
 def alone(arm, seed, folder):
     """The record of a run that is made here, without workers."""
     recipe = recipes.get(arm.recipe)
-    images = data.load(arm.data, **({"size": recipe.image_size} if recipe.image_size else {}))
+    images = data.load(arm.data, size=recipe.image_size)
     run = {"seed": seed, "options": arm.options, "record": True, "records_directory": folder, "verbose": 0}
     return records.read(training.run(arm.network, images, recipe, **run).record)
 

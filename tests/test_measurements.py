@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+import cnnlib
 from cnnlib import probes, records, training
 from cnnlib.data import Dataset
 from cnnlib.models import build
@@ -159,7 +160,7 @@ def test_the_tool_records_what_training_by_the_recipe_passes_through(monkeypatch
         return Dataset(name, x, np.arange(256) % 10, x[:10], np.arange(10), list("0123456789"))
 
     recipe = dataclasses.replace(HE2015_CIFAR_FIT, name="t", iterations=3, drops=(), image_size=8)
-    monkeypatch.setattr(gradients.data_sets, "load", images)
+    monkeypatch.setattr(cnnlib.data, "load", images)
     monkeypatch.setitem(gradients.recipes.RECIPES, "t", recipe)
     monkeypatch.setenv("CNNLIB_RECORDS", str(tmp_path))
     command = ["cifar-plain-8", "--recipe", "t", "--data", "made", "--option", "widths=2,3,4"]

@@ -184,7 +184,7 @@ def test_everything_that_is_imported_is_declared():
     distributions = importlib.metadata.packages_distributions()
     extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
     declared = {Requirement(line).name for line in [*PROJECT["dependencies"], *extras]}
-    assert {distributions[name][0].lower() for name in others} == declared - {"dask"}  # by its distributed
+    assert {distributions[name][0].lower() for name in others} == declared
 
 
 # ------------------------------------------------------------------------------------- the book

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import vgg_starts
 
+import cnnlib
 from cnnlib import training
 from cnnlib.data import Dataset
 from cnnlib.models import build, vgg
@@ -27,7 +28,7 @@ def recorded(monkeypatch, tmp_path):
         return Dataset(name, x, np.arange(64) % 10, x[:10], np.arange(10), list("0123456789"))
 
     recipe = dataclasses.replace(SIMONYAN2014_CIFAR_START, name="t", iterations=4, batch_size=16)
-    monkeypatch.setattr(vgg_starts.data_sets, "load", images)
+    monkeypatch.setattr(cnnlib.data, "load", images)
     monkeypatch.setitem(vgg_starts.recipes.RECIPES, "t", recipe)
     monkeypatch.setattr(vgg_starts, "EVERY", 2)
     monkeypatch.setenv("CNNLIB_RECORDS", str(tmp_path))

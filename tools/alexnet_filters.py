@@ -14,54 +14,26 @@ it finished, nothing is trained. What is found goes where ``cnnlib.records.measu
   row, column, colour.
 """
 
-import argparse
-import pathlib
 import sys
-import time
 
+import measuring
 import numpy as np
 from keras import ops
 
-from cnnlib import data as data_sets
-from cnnlib import models, recipes, records, training
-from cnnlib.__main__ import add_options, seeds
 from cnnlib.records import measurements
+
+TOOL = "alexnet_filters"
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(
-        prog="python tools/alexnet_filters.py", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("network", metavar="NAME")
-    parser.add_argument("--recipe", required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--iterations", type=int, metavar="N", help="the recipe shortened to N iterations")
-    parser.add_argument("--seeds", default="0", type=seeds, metavar="0,1,2", help="default: 0")
-    parser.add_argument("--directory", default="runs", metavar="D", help="of the checkpoints (default: runs)")
-    add_options(parser)
-    options = parser.parse_args(arguments)
-    try:
-        for seed in options.seeds:
-            begun = time.perf_counter()
-            print(f"{record(options, seed).name}: {time.perf_counter() - begun:.0f} s", flush=True)
-    except (ValueError, TypeError, OSError, FloatingPointError) as reason:
-        print(f"alexnet_filters: error: {reason}", file=sys.stderr)
-        return 2
-    return 0
+    parser = measuring.parser(TOOL, __doc__)
+    measuring.add_training(parser)
+    return measuring.each_seed(TOOL, parser.parse_args(arguments), record)
 
 
 def record(options, seed):
-    recipe = recipes.get(options.recipe)
-    if options.iterations is not None:
-        recipe = recipe.shortened(iterations=options.iterations)
-    size = {} if recipe.image_size is None else {"size": recipe.image_size}
-    data = data_sets.load(options.data, **size)
-    network, *_ = models.find(options.network)
-    run = {"network": network, "options": records.plain_options(dict(options.option))}
-    run |= {"recipe": recipe, "data": data, "seed": seed}
-    name = records.file_name(network, run["options"], recipe.name, data.name, seed).removesuffix(".json")
-    model = training.run(**run, directory=pathlib.Path(options.directory) / name).model
-    return measurements.write("first-filters", measure(model), **run)
+    run = measuring.run_of(options, seed, measuring.recipe_of(options))
+    return [measurements.write("first-filters", measure(measuring.trained(options, run).model), **run)]
 
 
 def measure(model):

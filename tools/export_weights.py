@@ -11,18 +11,16 @@ A file is one call in JavaScript, ``cnnlib.exported["lenet5"] = {...}``, behind 
 sentence. ``read`` gives the object back, ``network`` the Keras model with these weights.
 """
 
-import argparse
 import base64
 import json
 import pathlib
 import sys
 
 import keras
+import measuring
 import numpy as np
 
-from cnnlib import data as data_sets
-from cnnlib import layers, models, provenance, recipes, records, training
-from cnnlib.__main__ import add_options
+from cnnlib import layers, models, provenance
 from cnnlib.files import write_atomically
 from cnnlib.training import inputs
 
@@ -31,22 +29,14 @@ COLUMNS = 120  # of the text of the weights
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(
-        prog="python tools/export_weights.py", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("network", metavar="NETWORK")
+    parser = measuring.parser("export_weights", __doc__, many=False)
+    measuring.add_training(parser)
     parser.add_argument("file", metavar="FILE", type=pathlib.Path)
     parser.add_argument("--name", required=True, help="what the page calls it")
-    parser.add_argument("--recipe", required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--iterations", type=int, metavar="N", help="the recipe shortened to N iterations")
-    parser.add_argument("--directory", default="runs", metavar="D", help="of the checkpoints (default: runs)")
-    add_options(parser)
     options = parser.parse_args(arguments)
     try:
         fields = export(options)
-    except (ValueError, TypeError, OSError, FloatingPointError) as reason:
+    except measuring.TOLD as reason:
         print(f"export_weights: error: {reason}", file=sys.stderr)
         return 2
     write_atomically(options.file, lambda file: file.write(as_script(options.name, fields).encode()))
@@ -57,17 +47,11 @@ def main(arguments=None):
 
 def export(options):
     """The run's network as plain data."""
-    recipe = recipes.get(options.recipe)
-    if options.iterations is not None:
-        recipe = recipe.shortened(iterations=options.iterations)
+    recipe = measuring.recipe_of(options)
     if recipe.pixels != "lecun1998":
         raise ValueError(f"recipe {recipe.name}: expected the pixels of 1998, got {recipe.pixels}")
-    data = data_sets.load(options.data)
-    network, *_ = models.find(options.network)
-    chosen = records.plain_options(dict(options.option))
-    name = records.file_name(network, chosen, recipe.name, data.name, options.seed).removesuffix(".json")
-    run = {"network": network, "options": chosen, "recipe": recipe, "data": data, "seed": options.seed}
-    done = training.run(**run, directory=pathlib.Path(options.directory) / name)
+    run = measuring.run_of(options, options.seed, recipe)
+    done, data = measuring.trained(options, run), run["data"]
 
     described, weights = plain(done.model)
     set_weights(done.model, weights)  # the rounded ones
@@ -78,7 +62,8 @@ def export(options):
     doubt = ordered[:, 0] if distances else ordered[:, 0] - ordered[:, 1]
     trained = done.history.provenance
     return {
-        "network": network, "options": chosen, "recipe": recipe.name, "iterations": recipe.iterations,
+        "network": run["network"], "options": run["options"], "recipe": recipe.name,
+        "iterations": recipe.iterations,
         "data": data.name, "seed": options.seed,
         "backend": trained["backend"], "versions": trained["versions"], "device": trained["device"],
         "date": trained["date"], "code": trained["code"], "exported": provenance.code_version(),

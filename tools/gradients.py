@@ -10,42 +10,26 @@ says, as "gradients"; its values: ``iterations``, how many ``images``, the names
 of what ``cnnlib.probes.by_layer`` gives one list for each iteration.
 """
 
-import argparse
 import sys
-import time
 
 import keras
+import measuring
 
-from cnnlib import data as data_sets
-from cnnlib import models, probes, recipes, records
-from cnnlib.__main__ import add_options, seeds
+from cnnlib import models, probes, recipes
 from cnnlib.records import measurements
 from cnnlib.training import inputs, runs
 
+TOOL = "gradients"
 ITERATIONS = (0, 1, 10, 100, 1000)
 IMAGES = 128
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python tools/gradients.py", description=__doc__.partition("\n")[0])
-    parser.add_argument("network", metavar="NAME")
-    parser.add_argument("--recipe", required=True)
-    parser.add_argument("--data", required=True)
+    parser = measuring.parser(TOOL, __doc__)
     parser.add_argument("--rate", type=float, metavar="R", help="the recipe with first rate R")
     parser.add_argument("--clip", type=float, metavar="N", help="each tensor's gradient shortened to norm N")
-    parser.add_argument("--seeds", default="0", type=seeds, metavar="0,1,2", help="default: 0")
     parser.add_argument("--iterations", default=ITERATIONS, type=_iterations, metavar="0,1,10")
-    add_options(parser)
-    options = parser.parse_args(arguments)
-    try:
-        for seed in options.seeds:
-            begun = time.perf_counter()
-            path = record(options, seed)
-            print(f"{path.name}: {time.perf_counter() - begun:.0f} s", flush=True)
-    except (ValueError, TypeError, OSError, RuntimeError) as reason:
-        print(f"gradients: error: {reason}", file=sys.stderr)
-        return 2
-    return 0
+    return measuring.each_seed(TOOL, parser.parse_args(arguments), record)
 
 
 def _iterations(text):
@@ -60,14 +44,12 @@ def record(options, seed):
         recipe = recipe.clipped(options.clip)
     if options.iterations[-1] > recipe.iterations or options.iterations[0] < 0:
         raise ValueError(f"--iterations: expected 0 to {recipe.iterations}, got {options.iterations}")
-    size = {} if recipe.image_size is None else {"size": recipe.image_size}
-    data = data_sets.load(options.data, **size)
-    network, *_ = models.find(options.network)
-    given = records.plain_options(dict(options.option))
+    run = measuring.run_of(options, seed, recipe)
+    data = run["data"]
 
     keras.utils.set_random_seed(seed)
     sizes = {"input_shape": inputs.input_shape(recipe, data), "classes": data.classes}
-    model = models.build(network, **{**sizes, **given})
+    model = models.build(run["network"], **{**sizes, **run["options"]})
     inputs.check(model, data, recipe, seed)
     runs.compile_model(model, recipe)
     mapping = inputs.pixel_mapping(recipe, data)
@@ -84,8 +66,7 @@ def record(options, seed):
         for name, found in probes.by_layer(model, images, labels).items():
             values.setdefault(name, []).append(found)
     values["layer"] = values["layer"][0]
-    run = {"network": network, "options": given, "recipe": recipe, "data": data, "seed": seed}
-    return measurements.write("gradients", values, **run)
+    return [measurements.write("gradients", values, **run)]
 
 
 if __name__ == "__main__":

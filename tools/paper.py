@@ -2,8 +2,8 @@
 
 Both are made from the finished pages, in the order of the table of contents, by headless Chromium, which
 typesets the formulas. The PDF is one long page, printed: links inside the book stay inside it, headings are
-its bookmarks. In the EPUB formulas are MathML and solutions stand open. Neither
-asks another host for anything.
+its bookmarks. In the EPUB formulas are MathML and solutions stand open. Neither asks another host for
+anything.
 """
 
 import html

@@ -9,26 +9,23 @@ same kind of weights, and starts the deeper one with its first four convolutions
 Simonyan and Zisserman 2014, section 3.1, did.
 
 It goes where ``cnnlib.records.measurements.folder`` says, as "starts" (or "starts-from-vgg-a"); its values:
-``scores``, the root of the mean square of the untrained network's scores on the first batch, None if they are
-not finite; ``loss``, the
-mean training loss of each ``every`` iterations; ``diverged``, the first iteration whose loss is not finite,
-with which the run ends, or None.
+``scores``, the root of the mean square of the untrained network's scores on the first batch, None if they
+are not finite; ``loss``, the mean training loss of each ``every`` iterations; ``diverged``, the first
+iteration whose loss is not finite, with which the run ends, or None.
 """
 
-import argparse
 import math
 import sys
-import time
 
 import keras
+import measuring
 import numpy as np
 
-from cnnlib import data as data_sets
-from cnnlib import models, recipes, records
-from cnnlib.__main__ import add_options, seeds
+from cnnlib import models, recipes
 from cnnlib.records import measurements
 from cnnlib.training import inputs, runs
 
+TOOL = "vgg_starts"
 EVERY = 79
 # Of the column that is trained first: the paper's "first four convolutional layers and the last three
 # fully-connected layers". By name: the maps of conv1_1, conv2_1 and conv3_1 are the same in every column.
@@ -36,38 +33,20 @@ HANDED_ON = ("conv1_1", "conv2_1", "conv3_1", "conv3_2", "fc6", "fc7", "fc8")
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(
-        prog="python tools/vgg_starts.py", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("network", metavar="NAME")
-    parser.add_argument("--recipe", required=True)
-    parser.add_argument("--data", required=True)
+    parser = measuring.parser(TOOL, __doc__)
     parser.add_argument("--deviation", type=float, metavar="S", help="of all kernels")
     parser.add_argument("--from", dest="first", metavar="NAME", help="a shallower network, trained before")
-    parser.add_argument("--seeds", default="0", type=seeds, metavar="0,1,2", help="default: 0")
-    add_options(parser)
-    options = parser.parse_args(arguments)
-    try:
-        for seed in options.seeds:
-            begun = time.perf_counter()
-            path = record(options, seed)
-            print(f"{path.name}: {time.perf_counter() - begun:.0f} s", flush=True)
-    except (ValueError, TypeError, OSError) as reason:
-        print(f"vgg_starts: error: {reason}", file=sys.stderr)
-        return 2
-    return 0
+    return measuring.each_seed(TOOL, parser.parse_args(arguments), record)
 
 
 def record(options, seed):
     recipe = recipes.get(options.recipe)
-    size = {} if recipe.image_size is None else {"size": recipe.image_size}
-    data = data_sets.load(options.data, **size)
-    given = dict(options.option)
+    run = measuring.run_of(options, seed, recipe)
+    data, given = run["data"], run["options"]
     if options.deviation is not None:
         config = {"stddev": options.deviation}
         given["kernel_initializer"] = {"class_name": "RandomNormal", "config": config}
-    given = records.plain_options(given)
-    names = [models.find(name)[0] for name in (options.first, options.network) if name]
+    names = [*([models.find(options.first)[0]] if options.first else []), run["network"]]
 
     keras.utils.set_random_seed(seed)
     sizes = {"input_shape": inputs.input_shape(recipe, data), "classes": data.classes}
@@ -79,8 +58,8 @@ def record(options, seed):
             model.get_layer(layer).set_weights(before.get_layer(layer).get_weights())
         values = begin(model, data, recipe, seed)
         before = model
-    run = {"network": names[-1], "options": given, "recipe": recipe, "data": data, "seed": seed}
-    return measurements.write("starts" + (f"-from-{names[0]}" if options.first else ""), values, **run)
+    title = f"starts-from-{names[0]}" if options.first else "starts"
+    return [measurements.write(title, values, **run)]
 
 
 def begin(model, data, recipe, seed):
