@@ -176,8 +176,8 @@ def wait_for(address, workers):
 
 
 def test_no_scheduler_answers(tmp_path):
-    with pytest.raises(OSError, match="no Dask scheduler answers at nowhere"):
-        grid.run([(SHORT, 0)], scheduler="nowhere", records_directory=tmp_path)
+    with pytest.raises(OSError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        grid.run([(SHORT, 0)], scheduler="tcp://127.0.0.1:9", records_directory=tmp_path)
 
 
 def test_a_full_disk_is_named(monkeypatch, tmp_path):
