@@ -273,6 +273,23 @@ EXPERIMENTS = {
             "B, a 5x5 for each two 3x3": _vgg("vgg-a", table=[[5]] * 5),
         },
     ),
+    # The same five times as long: does depth pay then, and does the stack of small windows?
+    "vgg-stack-longer": Experiment(
+        "04-vgg",
+        {
+            label: Arm("vgg-d", "simonyan2014-cifar-half-side-longer", {**_STACK, "table": table}, 5)
+            for label, table in {"three of 3x3": [[3, 3, 3]] * 3, "one of 7x7": [[7]] * 3}.items()
+        },
+    ),
+    "vgg-columns-longer": Experiment(
+        "04-vgg",
+        {
+            "A, 11 layers": _vgg("vgg-a", "simonyan2014-cifar-reduced-longer"),
+            "B, 13 layers": _vgg("vgg-b", "simonyan2014-cifar-reduced-longer"),
+            "D, 16 layers": _vgg("vgg-d", "simonyan2014-cifar-reduced-longer"),
+            "E, 19 layers": _vgg("vgg-e", "simonyan2014-cifar-reduced-longer"),
+        },
+    ),
     # Trained until the training images are known by heart: the experiment that the book leads to.
     "resnet-depth": Experiment("07-resnet", _by_depth("he2015-cifar-fit", more=(20, 56))),
     # All images, cropped and mirrored: what a test error wants.

@@ -453,6 +453,14 @@ SIMONYAN2014_CIFAR_HALF_SIDE = dataclasses.replace(
     SIMONYAN2014_CIFAR_REDUCED, name="simonyan2014-cifar-half-side", pad=2, image_size=16
 )
 
+# Five times as long, 20 passes: what four passes have not learned, these may.
+SIMONYAN2014_CIFAR_REDUCED_LONGER = dataclasses.replace(
+    SIMONYAN2014_CIFAR_REDUCED, name="simonyan2014-cifar-reduced-longer", iterations=6_250
+)
+SIMONYAN2014_CIFAR_HALF_SIDE_LONGER = dataclasses.replace(
+    SIMONYAN2014_CIFAR_HALF_SIDE, name="simonyan2014-cifar-half-side-longer", iterations=6_250
+)
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -474,6 +482,8 @@ RECIPES = {
         SIMONYAN2014_CIFAR_REDUCED,
         SIMONYAN2014_CIFAR_START,
         SIMONYAN2014_CIFAR_HALF_SIDE,
+        SIMONYAN2014_CIFAR_REDUCED_LONGER,
+        SIMONYAN2014_CIFAR_HALF_SIDE_LONGER,
     )
 }
 
