@@ -147,6 +147,14 @@ def _vgg(network, recipe="simonyan2014-cifar-reduced", seeds=3, **options):
     return Arm(network, recipe, {**narrow, "kernel_initializer": "he_normal", **options}, seeds)
 
 
+def _nin(recipe="lin2013-cifar-reduced", seeds=3, neck=16, head="global average", table=None, **options):
+    """An arm of a NiN with a sixth of the maps, without dropout; ``neck`` maps before the second 5x5."""
+    table = table or [[5, 32, 24, neck, "max"], [5, 32, 32, 32, "average"], [3, 32, 32, None, head]]
+    small = {"table": table, "dropout": 0, "kernel_initializer": "he_normal"}
+    return Arm("nin", recipe, {**small, **options}, seeds)
+
+
+_NO_1X1 = [[5, 32, "max"], [5, 32, "average"], [3, None, "global average"]]
 _ONE_GROUP = [(*row[:3], 1, *row[4:]) for row in alexnet.REDUCED["table"]]
 _FOUR_LAYERS = {
     "table": ((5, 1, 32, 1, 0, "pool"), (5, 1, 32, 1, 0, "pool"), (5, 1, 64, 1, 0, "")),
@@ -290,6 +298,21 @@ EXPERIMENTS = {
             "E, 19 layers": _vgg("vgg-e", "simonyan2014-cifar-reduced-longer"),
         },
     ),
+    # Few images, many passes: does the average of each map hold overfitting back, and does it matter that
+    # the maps are rectified?
+    "nin-heads": Experiment(
+        "05-one-by-one",
+        {
+            "average": _nin("lin2013-cifar-fit"),
+            "average, not rectified": _nin("lin2013-cifar-fit", map_activation=None),
+            "dense": _nin("lin2013-cifar-fit", head="dense"),
+        },
+    ),
+    "nin-1x1": Experiment(
+        "05-one-by-one", {"with 1x1 layers": _nin(), "without 1x1 layers": _nin(table=_NO_1X1)}
+    ),
+    # How narrow the layer before the second 5x5 may be; the first one has 32 maps.
+    "nin-neck": Experiment("05-one-by-one", {str(neck): _nin(neck=neck) for neck in (2, 4, 8, 16, 32)}),
     # Trained until the training images are known by heart: the experiment that the book leads to.
     "resnet-depth": Experiment("07-resnet", _by_depth("he2015-cifar-fit", more=(20, 56))),
     # All images, cropped and mirrored: what a test error wants.

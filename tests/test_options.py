@@ -62,13 +62,15 @@ def count_vgg(o):
 
 
 def count_nin(o):
-    before, count = o["input_shape"][2], 0
-    for side, *widths, _ in o["table"]:
+    (height, width, before), count = o["input_shape"], 0
+    for side, *widths, pool in o["table"]:
         for size, maps in zip((side, 1, 1), widths):
             maps = o["classes"] if maps is None else maps
             count += convolution(size, before, maps)
             before = maps
-    return count
+        if pool in ("max", "average"):
+            height, width = -(-height // 2), -(-width // 2)
+    return count + (dense(height * width * before, o["classes"]) if pool == "dense" else 0)
 
 
 def count_googlenet(o):
@@ -176,9 +178,19 @@ FAMILIES = {
         **SHARED,
         "input_shape": shapes(4, 7),
         "table": st.tuples(
-            tables(st.integers(1, 5), MAPS, MAPS, MAPS, st.sampled_from(["max", "average"]), most=2),
-            st.tuples(MAPS, MAPS, MAPS, st.sampled_from([None, 3]), st.just("global average")),
+            st.lists(
+                st.tuples(
+                    st.integers(1, 5), st.lists(MAPS, min_size=1, max_size=3),
+                    st.sampled_from(["max", "average"]),
+                ).map(lambda row: (row[0], *row[1], row[2])),
+                min_size=1, max_size=2,
+            ),
+            st.tuples(
+                MAPS, st.lists(MAPS, max_size=2), st.sampled_from([None, 3]),
+                st.sampled_from(["global average", "dense"]),
+            ).map(lambda row: (row[0], *row[1], *row[2:])),
         ).map(lambda parts: (*parts[0], parts[1])),
+        "map_activation": st.sampled_from(["relu", None]),
     }),
     "googlenet": (count_googlenet, {
         **SHARED,
@@ -284,6 +296,13 @@ BAD = {
         ({"table": ((3, 8, 8, None, "max"),)}, "table: pooling: expected one of 'global average'"),
         ({"table": ((*NIN[-1][:3], 8, "global average"),)}, "table: maps of the second 1x1: expected one of"),
         ({"table": ((3, 0, 8, None, "global average"),)}, "table: maps: expected a whole number from 1"),
+        ({"table": ((3, 8, "global average"), NIN[-1])}, "table: pooling: expected one of 'max', 'average'"),
+        ({"table": ((3, 8, "global average"),)}, "table: maps: expected one of None, 10, got 8"),
+        ({"table": ((3, 8, 8, 8, 8, "max"), NIN[-1])}, "table: expected rows of side, maps, maps of"),
+        ({"table": ((3, "max"), NIN[-1])}, "table: expected rows of side, maps, pooling, got"),
+        ({"table": (5, NIN[-1])}, "table: expected rows of side, maps, maps of the first"),
+        ({"table": ()}, "table: expected at least one row"),
+        ({"map_activation": "tanh"}, "map_activation: expected one of 'relu', None, got 'tanh'"),
     ],
     "googlenet": [
         ({"input_shape": (31, 31, 3)}, "input_shape: each side must be at least 32 pixels"),

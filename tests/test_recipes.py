@@ -108,6 +108,13 @@ def test_vggs_short_recipes_keep_the_papers_momentum_and_decay():
     assert half.passes(50_000) == 4 and 2 * half.image_size == 32 and 2 * half.pad == reduced.pad
 
 
+def test_nins_short_recipes_differ_in_images_and_time_alone():
+    reduced, fit = recipes.LIN2013_CIFAR_REDUCED, recipes.LIN2013_CIFAR_FIT
+    assert reduced.passes(50_000) == 4 and fit.passes(50_000) == pytest.approx(25, abs=0.5)
+    same = {"name": "", "iterations": 1, "train_size": 1}
+    assert dataclasses.replace(reduced, **same) == dataclasses.replace(fit, **same)
+
+
 def test_rates_drop_exactly_at_their_iterations():
     rates = [HE2015_CIFAR.rate(i) for i in (0, 31_999, 32_000, 47_999, 48_000, 63_999)]
     assert rates == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
