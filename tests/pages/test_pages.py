@@ -467,15 +467,17 @@ def test_the_epub_is_well_formed_and_has_every_chapter():
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_light(visit, server, name, browser):
-    """What a page loads that is not a picture or MathJax: a megabyte of icons must not come back."""
+    """What a page loads that is not a picture: a megabyte of icons, or MathJax' menu, must not come back."""
     context = browser.new_context()
     page = context.new_page()
     sizes = {}
     page.on("response", lambda answer: sizes.update({answer.url: answer}))
     page.goto(server + name, wait_until="networkidle")
-    own = {url: len(answer.body()) for url, answer in sizes.items() if not re.search(r"mathjax|\.png", url)}
+    text = {url: len(answer.body()) for url, answer in sizes.items() if not url.endswith(".png")}
     context.close()
-    assert sum(own.values()) < 1_500_000, own
+    mathjax = sum(size for url, size in text.items() if "/mathjax/" in url)
+    assert mathjax < 850_000, text  # 1,270,000 with its menu
+    assert sum(text.values()) - mathjax < 1_500_000, text
 
 
 def test_fonts_are_the_books_own(visit, server):
