@@ -16,6 +16,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 import yaml
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BOOK_BUILD", ROOT / "_build")).resolve()
@@ -460,6 +461,23 @@ def test_the_epub_is_well_formed_and_has_every_chapter():
                 ElementTree.fromstring(text)
                 assert "mjx-container" not in text
                 assert not re.search(r'src="https?:', text)
+
+
+# ------------------------------------------------------------------------------------------ figures
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_plots_turn_dark_and_pictures_do_not(visit, server, name):
+    """A plot that is darkened has lines on white; a photograph in negative would be another picture."""
+    filters = """() => [...document.querySelectorAll('.cell_output img[src*=_images]')].map(
+        img => [img.getAttribute('src'), getComputedStyle(img).filter.startsWith('invert')])"""
+    dark = dict(visit(server + name, theme="dark").evaluate(filters))
+    assert not any(dict(visit(server + name).evaluate(filters)).values())
+    for source, inverted in dark.items():
+        with Image.open(HTML / source) as picture:
+            colours = picture.convert("RGB").quantize(16).convert("RGB").getcolors(1 << 24)
+        most = max(colours)
+        assert inverted == (most[0] > 0.75 * picture.width * picture.height and min(most[1]) > 240), source
 
 
 # ------------------------------------------------------------------------------------------ weight
