@@ -318,7 +318,6 @@ EXPERIMENTS = {
         "04-vgg",
         {
             "A, 11 layers": _vgg("vgg-a", "simonyan2014-cifar-reduced-longer"),
-            "B, 13 layers": _vgg("vgg-b", "simonyan2014-cifar-reduced-longer"),
             "D, 16 layers": _vgg("vgg-d", "simonyan2014-cifar-reduced-longer"),
             "E, 19 layers": _vgg("vgg-e", "simonyan2014-cifar-reduced-longer"),
         },
