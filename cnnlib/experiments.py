@@ -114,6 +114,7 @@ class Experiment:
 
 HALF = {"widths": (8, 16, 32)}
 DEPTHS = (8, 20, 32, 44, 56)
+_STRONG = alexnet.REDUCED["response_normalization"]
 KINDS = {"plain": "cifar-plain-", "residual": "cifar-resnet-"}
 
 
@@ -136,9 +137,13 @@ def _eight_passes(network="cifar-resnet-56", seeds=5, recipe="he2015-cifar-reduc
     return Arm(network, recipe, {**HALF, **options}, seeds)
 
 
-def _alexnet(recipe="krizhevsky2012-reduced", **options):
-    """An arm of the small AlexNet, without dropout."""
-    return Arm("alexnet-reduced", recipe, {"dropout": 0.0, **options}, data="imagenette")
+def _alexnet(recipe="krizhevsky2012-reduced", seeds=3, **options):
+    """An arm of the small AlexNet, without dropout and normalisation unless said otherwise."""
+    options = {"dropout": 0.0, "response_normalization": None, **options}
+    # As the network has it by itself.
+    defaults = {"dropout": 0.5, "response_normalization": _STRONG}
+    options = {key: value for key, value in options.items() if value != defaults.get(key)}
+    return Arm("alexnet-reduced", recipe, options, seeds, data="imagenette")
 
 
 def _vgg(network, recipe="simonyan2014-cifar-reduced", seeds=3, **options):
@@ -156,6 +161,19 @@ def _nin(recipe="lin2013-cifar-reduced", seeds=3, neck=16, head="global average"
 
 _NO_1X1 = [[5, 32, "max"], [5, 32, "average"], [3, None, "global average"]]
 _ONE_GROUP = [(*row[:3], 1, *row[4:]) for row in alexnet.REDUCED["table"]]
+_LESS_DEEP = [row for number, row in enumerate(alexnet.REDUCED["table"], start=1) if number != 4]
+_UNCHANGED, _NO_COLOUR = "krizhevsky2012-reduced-no-augmentation", "krizhevsky2012-reduced-no-colour"
+_ALEXNET_IDEAS = {
+    "base": _alexnet(seeds=6),
+    "plain pools": _alexnet(seeds=6, pool=(2, 2)),
+    "normalisation": _alexnet(seeds=6, response_normalization={"alpha": 0.1}),
+    "one group": _alexnet(seeds=6, table=_ONE_GROUP),
+    "four convolutions": _alexnet(seeds=6, table=_LESS_DEEP),
+    "dropout": _alexnet(seeds=6, dropout=0.5),
+    "unchanged pictures": _alexnet(_UNCHANGED, seeds=6),
+    "no shift of colours": _alexnet(_NO_COLOUR, seeds=6),
+    "dropout, unchanged pictures": _alexnet(_UNCHANGED, seeds=6, dropout=0.5),
+}
 _FOUR_LAYERS = {
     "table": ((5, 1, 32, 1, 0, "pool"), (5, 1, 32, 1, 0, "pool"), (5, 1, 64, 1, 0, "")),
     "dense": (),
@@ -214,18 +232,33 @@ EXPERIMENTS = {
     "lenet5-rejection-distorted": Experiment(
         None, {"distances": _lenet5(_DISTORTED)}, measurement="rejection"
     ),
-    # What each of the paper's ideas is worth, in a small AlexNet; all but one without dropout.
-    "alexnet-ideas": Experiment(
+    # What each of the paper's ideas changes in a small AlexNet. The base has all but response normalisation
+    # and dropout. First the rate for each arm: of three, the one that fits the training images best.
+    "alexnet-rates": Experiment(
         "03-alexnet",
         {
-            "all but dropout": _alexnet(),
-            "plain pools": _alexnet(pool=(2, 2)),
-            "no response normalisation": _alexnet(response_normalization=None),
-            "weak response normalisation": _alexnet(response_normalization={"alpha": 0.1}),
-            "with dropout": Arm("alexnet-reduced", "krizhevsky2012-reduced", data="imagenette"),
-            "unchanged pictures": _alexnet("krizhevsky2012-reduced-no-augmentation"),
-            "no shift of colours": _alexnet("krizhevsky2012-reduced-no-colour"),
-            "one group": _alexnet(table=_ONE_GROUP),
+            f"{label}, {rate}": dataclasses.replace(
+                arm, recipe=arm.recipe + ("" if rate == 0.02 else f"-rate-{rate}"), seeds=1
+            )
+            for label, arm in _ALEXNET_IDEAS.items()
+            for rate in (0.01, 0.02, 0.04)
+        },
+    ),
+    "alexnet-ideas": Experiment("03-alexnet", _ALEXNET_IDEAS),
+    # With the paper's alpha, which is too strong for these weights.
+    "alexnet-strong-normalisation": Experiment(
+        "03-alexnet", {"without": _alexnet(), "with": _alexnet(response_normalization=_STRONG)}
+    ),
+    # The other ideas in the network that this slows down.
+    "alexnet-ideas-strong-normalisation": Experiment(
+        None,
+        {
+            "base": _alexnet(response_normalization=_STRONG),
+            "plain pools": _alexnet(response_normalization=_STRONG, pool=(2, 2)),
+            "with dropout": _alexnet(response_normalization=_STRONG, dropout=0.5),
+            "unchanged pictures": _alexnet(_UNCHANGED, response_normalization=_STRONG),
+            "no shift of colours": _alexnet(_NO_COLOUR, response_normalization=_STRONG),
+            "one group": _alexnet(response_normalization=_STRONG, table=_ONE_GROUP),
         },
     ),
     # The paper's Fig. 1. The rate of the recipe is 0.03.
@@ -293,7 +326,6 @@ EXPERIMENTS = {
         "04-vgg",
         {
             "A, 11 layers": _vgg("vgg-a", "simonyan2014-cifar-reduced-longer"),
-            "B, 13 layers": _vgg("vgg-b", "simonyan2014-cifar-reduced-longer"),
             "D, 16 layers": _vgg("vgg-d", "simonyan2014-cifar-reduced-longer"),
             "E, 19 layers": _vgg("vgg-e", "simonyan2014-cifar-reduced-longer"),
         },

@@ -7,6 +7,8 @@ import notebooks as tool
 import pytest
 from address import PLACEHOLDER
 
+from cnnlib.data import sets
+
 LIBRARY = '''\
 """A library of two tables and two functions."""
 
@@ -431,6 +433,16 @@ def test_an_image_without_alt_text_in_text_and_html(root, image):
 def test_an_address_in_memory(root):
     path = stored(root, code("1", [shown(text__plain="[<Line2D at 0x7f0b8c1d2e50>]")]))
     assert "prints an address in memory" in the_problem(path, root)
+
+
+def test_a_chapter_that_was_run_without_its_data_is_found(root, monkeypatch, capsys):
+    def missing(*arguments):
+        raise sets.DataUnavailable("no MNIST")
+
+    monkeypatch.setattr(sets, "_public", missing)
+    sets.load("mnist", fallback="digits")
+    path = stored(root, code("data", [printed(capsys.readouterr().out)]))
+    assert "not on its own data" in the_problem(path, root)
 
 
 def test_an_empty_cell(root):

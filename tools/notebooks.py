@@ -53,6 +53,7 @@ MACHINE = re.compile(
     rf"(?<![\w.~/-])/(?:{FOLDERS})/[\w.]|file:///|\b(?:site|dist)-packages\b|\b[A-Z]:\\+\w|/ipykernel_\d"
 )
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]*\$", re.DOTALL)
+FALLBACK = "could not be had, so this is another set"  # what cnnlib.data.load says of one
 ADDRESS_IN_MEMORY = re.compile(r" at 0x[0-9a-f]{6,}")
 NO_ALT = re.compile(r"!\[\s*\]\(|<img(?![^>]*\balt=[\"']?[^\"'\s>])[^>]*>")
 
@@ -279,6 +280,8 @@ def output_problems(place, cell, root):
             found.append(f"{place}: prints an image without alt text")
         for text in strings({**output, "data": {k: v for k, v in data.items() if k not in FIGURES[:3]}}):
             found += machine_problems(f"{place}, its output", text, root)
+            if FALLBACK in text:
+                found.append(f"{place}: was run on a fallback, not on its own data: execute it with the data")
             if ADDRESS_IN_MEMORY.search(text):
                 found.append(f"{place}: prints an address in memory: end the line with a semicolon")
     # MyST-NB takes the text from here only: under "figure" it is silently dropped.

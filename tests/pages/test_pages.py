@@ -16,6 +16,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 import yaml
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BOOK_BUILD", ROOT / "_build")).resolve()
@@ -462,20 +463,39 @@ def test_the_epub_is_well_formed_and_has_every_chapter():
                 assert not re.search(r'src="https?:', text)
 
 
+# ------------------------------------------------------------------------------------------ figures
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_plots_turn_dark_and_pictures_do_not(visit, server, name):
+    """A plot that is darkened has lines on white; a photograph in negative would be another picture."""
+    filters = """() => [...document.querySelectorAll('.cell_output img[src*=_images]')].map(
+        img => [img.getAttribute('src'), getComputedStyle(img).filter.startsWith('invert')])"""
+    dark = dict(visit(server + name, theme="dark").evaluate(filters))
+    assert not any(dict(visit(server + name).evaluate(filters)).values())
+    for source, inverted in dark.items():
+        with Image.open(HTML / source) as picture:
+            colours = picture.convert("RGB").quantize(16).convert("RGB").getcolors(1 << 24)
+        most = max(colours)
+        assert inverted == (most[0] > 0.75 * picture.width * picture.height and min(most[1]) > 240), source
+
+
 # ------------------------------------------------------------------------------------------ weight
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_light(visit, server, name, browser):
-    """What a page loads that is not a picture or MathJax: a megabyte of icons must not come back."""
+    """What a page loads that is not a picture: a megabyte of icons, or MathJax' menu, must not come back."""
     context = browser.new_context()
     page = context.new_page()
     sizes = {}
     page.on("response", lambda answer: sizes.update({answer.url: answer}))
     page.goto(server + name, wait_until="networkidle")
-    own = {url: len(answer.body()) for url, answer in sizes.items() if not re.search(r"mathjax|\.png", url)}
+    text = {url: len(answer.body()) for url, answer in sizes.items() if not url.endswith(".png")}
     context.close()
-    assert sum(own.values()) < 1_500_000, own
+    mathjax = sum(size for url, size in text.items() if "/mathjax/" in url)
+    assert mathjax < 850_000, text  # 1,270,000 with its menu
+    assert sum(text.values()) - mathjax < 1_500_000, text
 
 
 def test_fonts_are_the_books_own(visit, server):
