@@ -340,11 +340,19 @@ EXPERIMENTS = {
             "dense": _nin("lin2013-cifar-fit", head="dense"),
         },
     ),
+    # Runs without 1x1 layers lost classes, whose maps were zero; so both also without the ReLU on the maps.
     "nin-1x1": Experiment(
-        "05-one-by-one", {"with 1x1 layers": _nin(), "without 1x1 layers": _nin(table=_NO_1X1)}
+        "05-one-by-one",
+        {
+            "with 1x1 layers": _nin(seeds=5),
+            "without": _nin(seeds=5, table=_NO_1X1),
+            "with, not rectified": _nin(seeds=5, map_activation=None),
+            "without, not rectified": _nin(seeds=5, table=_NO_1X1, map_activation=None),
+        },
     ),
-    # How narrow the layer before the second 5x5 may be; the first one has 32 maps.
-    "nin-neck": Experiment("05-one-by-one", {str(neck): _nin(neck=neck) for neck in (2, 4, 8, 16, 32)}),
+    "nin-neck": Experiment(
+        "05-one-by-one", {str(neck): _nin(seeds=5, neck=neck) for neck in (2, 4, 8, 16, 32)}
+    ),
     # Trained until the training images are known by heart: the experiment that the book leads to.
     "resnet-depth": Experiment("07-resnet", _by_depth("he2015-cifar-fit", more=(20, 56))),
     # All images, cropped and mirrored: what a test error wants.

@@ -111,7 +111,7 @@ def test_vggs_short_recipes_keep_the_papers_momentum_and_decay():
 def test_nins_short_recipes_differ_in_images_and_time_alone():
     reduced, fit = recipes.LIN2013_CIFAR_REDUCED, recipes.LIN2013_CIFAR_FIT
     assert reduced.passes(50_000) == 4 and fit.passes(50_000) == pytest.approx(25, abs=0.5)
-    same = {"name": "", "iterations": 1, "train_size": 1}
+    same = {"name": "same", "iterations": 1, "train_size": 1}
     assert dataclasses.replace(reduced, **same) == dataclasses.replace(fit, **same)
 
 
@@ -262,6 +262,7 @@ def test_only_the_papers_own_recipes_state_the_constants_of_batch_normalisation(
         ("lenet5", None, None),
         ("krizhe", None, None),
         ("simony", None, None),
+        ("lin201", None, None),
     }
 
 
