@@ -169,6 +169,70 @@ _NOT_NORMALISED = {"recipe": "he2015-cifar-reduced-rate-0.01", "batch_normalizat
 _DISTORTED = "lenet5-distorted-mnist"
 _DENSE = {"recipe": "lenet5-dense-mnist-shortened-9375", "seeds": 5, "output": "dense"}
 
+# All networks side by side: each in a form for 32x32x3 of about four million multiply-accumulates, with He's
+# random weights and without dropout, which three passes do not need.
+_HE = {"kernel_initializer": "he_normal"}
+_HE_NO_DROPOUT = {**_HE, "dropout": 0.0}
+_FOURTEEN = {"widths": (6, 12, 26)}
+COMPARED = {
+    # Three times the maps of 1998, about.
+    "LeNet-5": ("lenet5-modern", {"widths": (19, 50, 370, 260)}),
+    # An eighth of the maps; windows of 5x5 in the first layer, and no second graphics card.
+    "AlexNet": (
+        "alexnet-ungrouped",
+        {
+            "table": (
+                (5, 1, 12, 1, 0, "normalise pool"),
+                (5, 1, 32, 1, 0, "normalise pool"),
+                (3, 1, 46, 1, 0, ""),
+                (3, 1, 46, 1, 0, ""),
+                (3, 1, 32, 1, 0, "pool"),
+            ),
+            "response_normalization": alexnet.REDUCED["response_normalization"],
+            "dense": (128, 128),
+            "dense_bias": 0,
+            **_HE_NO_DROPOUT,
+        },
+    ),
+    "VGG": ("vgg-a", {"widths": (10, 20, 40, 80, 80), "dense": (128, 128), **_HE_NO_DROPOUT}),
+    "NiN": (
+        "nin",
+        {
+            "table": (
+                (5, 20, 17, 11, "max"),
+                (5, 20, 20, 20, "average"),
+                (3, 20, 20, None, "global average"),
+            ),
+            **_HE_NO_DROPOUT,
+        },
+    ),
+    # An eighth of the maps of Table 1, four of its nine modules, and a first layer that leaves the size.
+    "GoogLeNet": (
+        "googlenet",
+        {
+            "stem": ((3, 1, 12), (12, 24)),
+            "table": {
+                "3a": (8, 12, 16, 2, 4, 4),
+                "3b": (16, 16, 24, 4, 12, 8),
+                "pool3": (3, 2),
+                "4a": (24, 12, 26, 2, 6, 8),
+                "pool4": (3, 2),
+                "5b": (48, 24, 48, 6, 16, 16),
+            },
+            **_HE_NO_DROPOUT,
+        },
+    ),
+    "plain 14": ("cifar-plain-14", _FOURTEEN),
+    "ResNet 14": ("cifar-resnet-14", _FOURTEEN),
+    "pre-activation 14": ("cifar-preactivation-14", _FOURTEEN),
+    # The control: a residual network that is not normalised. With He's weights its sums would grow from block
+    # to block; Glorot's are smaller.
+    "ResNet 14, not normalised": (
+        "cifar-resnet-14",
+        {**_FOURTEEN, "batch_normalization": None, "kernel_initializer": "glorot_normal"},
+    ),
+}
+
 EXPERIMENTS = {
     "lenet5-result": Experiment(
         "02-lenet5",
@@ -354,6 +418,15 @@ EXPERIMENTS = {
             "residual 110": Arm("cifar-resnet-110", "he2015-cifar-warm-up", seeds=1),
         },
         gpu=True,
+    ),
+    # Which rate is each network's: the error on training images that are held out, by tools/rates.py.
+    "comparison-rates": Experiment(
+        "08-comparison",
+        {
+            label: Arm(network, "comparison-cifar", options, 1)
+            for label, (network, options) in COMPARED.items()
+        },
+        measurement="rates",
     ),
 }  # fmt: skip
 
