@@ -428,7 +428,91 @@ EXPERIMENTS = {
         },
         measurement="rates",
     ),
+    # What a batch of each costs in time, by tools/times.py.
+    "comparison-times": Experiment(
+        "08-comparison",
+        {
+            label: Arm(network, "comparison-cifar", options, 1)
+            for label, (network, options) in COMPARED.items()
+        },
+        measurement="times",
+    ),
 }  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Idea:
+    """One idea of a paper, and the two arms that tell what it changed here.
+
+    Attributes:
+        text: the idea, in a few words.
+        paper: authors and year.
+        experiment: a name of ``EXPERIMENTS``; its chapter says more.
+        with_it, without_it: two of its arms.
+        quantity: of ``cnnlib.records.difference``.
+    """
+
+    text: str
+    paper: str
+    experiment: str
+    with_it: str
+    without_it: str
+    quantity: str = "final_test_error"
+
+    @property
+    def chapter(self) -> str:
+        """The notebook that reads the experiment, without its suffix."""
+        return get(self.experiment).chapter
+
+    def difference(self, directory=None) -> "records.Difference":
+        """The quantity with the idea less without it, in points; paired over the seeds that both arms have.
+
+        Args:
+            directory: see ``cnnlib.records.folder``.
+
+        Raises:
+            ValueError: fewer than two seeds in common.
+        """
+        runs = get(self.experiment).recorded(directory)
+        with_it, without_it = runs[self.with_it], runs[self.without_it]
+        seeds = {run.seed for run in with_it} & {run.seed for run in without_it}
+        pair = ([run for run in part if run.seed in seeds] for part in (with_it, without_it))
+        return records.difference(*pair, self.quantity)
+
+
+# What each idea bought, for the last chapter: a line an idea, in the order of the papers.
+_1998, _2012, _2014 = "LeCun et al. 1998", "Krizhevsky et al. 2012", "Simonyan, Zisserman 2014"
+_2015, _2016 = "He et al. 2015", "He et al. 2016"
+_LENET5 = "lenet5-ablation", "LeNet-5 of 1998"
+IDEAS = (
+    Idea(
+        "a table of links",
+        _1998,
+        "lenet5-ablation",
+        "LeNet-5 of 1998",
+        "every pair of S2 and C3",
+        "test_error",
+    ),
+    Idea("trained subsampling", _1998, *_LENET5, "max pooling", "test_error"),
+    Idea(
+        "distances, not scores", _1998, "lenet5-ablation", "LeNet-5 of 1998", "scores, softmax", "test_error"
+    ),
+    Idea(
+        "distorted digits", _1998, "lenet5-result", "1998, distorted digits", "LeNet-5 of 1998", "test_error"
+    ),
+    Idea("rectified units", _2012, "lenet5-ablation", "rectified units", _LENET5[1], "test_error"),
+    Idea("overlapping pools", _2012, "alexnet-ideas", "all but dropout", "plain pools"),
+    Idea("response normalisation", _2012, "alexnet-ideas", "all but dropout", "no response normalisation"),
+    Idea("dropout", _2012, "alexnet-ideas", "with dropout", "all but dropout"),
+    Idea("changed pictures", _2012, "alexnet-ideas", "all but dropout", "unchanged pictures"),
+    Idea("two groups", _2012, "alexnet-ideas", "all but dropout", "one group"),
+    Idea("19 layers, not 11", _2014, "vgg-columns", "E, 19 layers", "A, 11 layers"),
+    Idea("3x3 three times, not 7x7", _2014, "vgg-stack", "three of 3x3", "one of 7x7"),
+    Idea("1x1 layers added", _2014, "vgg-columns", "C, 16 layers", "B, 13 layers"),
+    Idea("shortcuts, 20 layers", _2015, "resnet-depth-augmented", "residual 20", "plain 20", "test_error"),
+    Idea("shortcuts, 56 layers", _2015, "resnet-depth-augmented", "residual 56", "plain 56", "test_error"),
+    Idea("pre-activation, 56 layers", _2016, "resnet-ablation", "pre-activation", "residual", "test_error"),
+)
 
 
 def macs(arm: Arm) -> int:
