@@ -169,8 +169,8 @@ _NOT_NORMALISED = {"recipe": "he2015-cifar-reduced-rate-0.01", "batch_normalizat
 _DISTORTED = "lenet5-distorted-mnist"
 _DENSE = {"recipe": "lenet5-dense-mnist-shortened-9375", "seeds": 5, "output": "dense"}
 
-# All networks side by side: each in a form for 32x32x3 of about four million multiply-accumulates, with He's
-# random weights and without dropout, which three passes do not need.
+# All networks side by side, each in a form for 32x32x3 of about four million multiply-accumulates, with He's
+# random weights and without dropout, which so few passes do not need.
 _HE = {"kernel_initializer": "he_normal"}
 _HE_NO_DROPOUT = {**_HE, "dropout": 0.0}
 _FOURTEEN = {"widths": (6, 12, 26)}
@@ -224,7 +224,6 @@ COMPARED = {
     ),
     "plain 14": ("cifar-plain-14", _FOURTEEN),
     "ResNet 14": ("cifar-resnet-14", _FOURTEEN),
-    "pre-activation 14": ("cifar-preactivation-14", _FOURTEEN),
     # The control: a residual network that is not normalised. With He's weights its sums would grow from block
     # to block; Glorot's are smaller.
     "ResNet 14, not normalised": (
@@ -232,6 +231,20 @@ COMPARED = {
         {**_FOURTEEN, "batch_normalization": None, "kernel_initializer": "glorot_normal"},
     ),
 }
+
+# The rate of each: of the three of "comparison-rates", the one with the least error on held-out images.
+RATES = {
+    "LeNet-5": 0.01,
+    "AlexNet": 0.03,
+    "VGG": 0.01,
+    "NiN": 0.01,
+    "GoogLeNet": 0.01,
+    "plain 14": 0.03,
+    "ResNet 14": 0.1,
+    "ResNet 14, not normalised": 0.03,
+}
+# Two passes: what a laptop does in half a minute.
+_TWO_PASSES = recipes.COMPARISON_CIFAR.shortened(iterations=313)
 
 EXPERIMENTS = {
     "lenet5-result": Experiment(
@@ -418,6 +431,13 @@ EXPERIMENTS = {
             "residual 110": Arm("cifar-resnet-110", "he2015-cifar-warm-up", seeds=1),
         },
         gpu=True,
+    ),
+    "comparison": Experiment(
+        "08-comparison",
+        {
+            label: Arm(network, _TWO_PASSES.at_rate(RATES[label]).name, options)
+            for label, (network, options) in COMPARED.items()
+        },
     ),
     # Which rate is each network's: the error on training images that are held out, by tools/rates.py.
     "comparison-rates": Experiment(

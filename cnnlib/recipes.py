@@ -461,9 +461,9 @@ SIMONYAN2014_CIFAR_HALF_SIDE_LONGER = dataclasses.replace(
     SIMONYAN2014_CIFAR_HALF_SIDE, name="simonyan2014-cifar-half-side-longer", iterations=6_250
 )
 
-# One recipe for all networks side by side: three passes over 10,000 images of CIFAR-10. Momentum and decay
+# One recipe for all networks side by side: 10,000 images of CIFAR-10, up to three passes. Momentum and decay
 # are those of Krizhevsky et al. 2012 and of Simonyan and Zisserman 2014, crops and mirrors of He et al. 2015.
-# Each network gets its own rate, of the same three: tools/rates.py.
+# Each network gets its own rate, of the same three: ``cnnlib.experiments.RATES``.
 COMPARISON_CIFAR = Recipe(
     name="comparison-cifar",
     batch_size=64,

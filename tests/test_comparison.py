@@ -11,7 +11,7 @@ import times
 import cnnlib
 from cnnlib import experiments, models, recipes, training
 from cnnlib.data import Dataset
-from cnnlib.experiments import COMPARED, IDEAS, Arm, Experiment
+from cnnlib.experiments import COMPARED, IDEAS, RATES, Arm, Experiment
 from cnnlib.records import measurements
 from cnnlib.training import inputs
 
@@ -40,10 +40,19 @@ def test_a_forward_pass_costs_four_million_macs(label):
 
 
 def test_the_twins_differ_in_one_thing():
-    twins = [COMPARED[label] for label in ("plain 14", "ResNet 14", "pre-activation 14")]
-    assert twins[0][1] == twins[1][1] == twins[2][1]
+    twins = [COMPARED[label] for label in ("plain 14", "ResNet 14")]
+    assert twins[0][1] == twins[1][1]
     ours, control = COMPARED["ResNet 14"][1], COMPARED["ResNet 14, not normalised"][1]
     assert control == {**ours, "batch_normalization": None, "kernel_initializer": "glorot_normal"}
+
+
+@pytest.mark.parametrize("label", COMPARED)
+def test_a_network_s_rate_is_the_best_of_three_on_held_out_images(label):
+    (found,) = experiments.recorded("comparison-rates")[label]
+    errors = [np.inf if error is None else error for error in found.values["error"]]
+    assert found.values["rates"][np.argmin(errors)] == RATES[label]
+    recipe = recipes.get(experiments.get("comparison").arms[label].recipe)
+    assert recipe.learning_rate == RATES[label] and recipe.epoch_ends(50_000) == [157, 313]
 
 
 def test_held_out_images_are_training_images_that_the_recipe_does_not_use():
