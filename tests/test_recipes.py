@@ -266,7 +266,7 @@ def test_only_the_papers_own_recipes_state_the_constants_of_batch_normalisation(
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(ValueError, match="unknown recipe 'he2016'; known: .*he2015-cifar, he2015-cifar-fit"):
+    with pytest.raises(ValueError, match=r"unknown recipe 'he2016'; known: .*he2015-cifar, he2015-cifar-fit"):
         recipes.get("he2016")
 
 
@@ -303,7 +303,7 @@ def test_a_changed_recipe_is_found_by_its_name(name, recipe):
     ],
 )
 def test_no_other_name_is_one(name):
-    with pytest.raises(ValueError, match=r"unknown recipe .*; known: .*he2015-cifar, .* -shortened-ITERATIONS"):
+    with pytest.raises(ValueError, match=r"unknown recipe .*; known: .*he2015-cifar.* -shortened-ITERATIONS"):
         recipes.get(name)
 
 
