@@ -461,6 +461,21 @@ SIMONYAN2014_CIFAR_HALF_SIDE_LONGER = dataclasses.replace(
     SIMONYAN2014_CIFAR_HALF_SIDE, name="simonyan2014-cifar-half-side-longer", iterations=6_250
 )
 
+# One recipe for all networks side by side: 10,000 images of CIFAR-10, up to three passes. Momentum and decay
+# are those of Krizhevsky et al. 2012 and of Simonyan and Zisserman 2014, crops and mirrors of He et al. 2015.
+# Each network gets its own rate, of the same three: ``cnnlib.experiments.RATES``.
+COMPARISON_CIFAR = Recipe(
+    name="comparison-cifar",
+    batch_size=64,
+    iterations=469,
+    learning_rate=0.03,
+    schedule="cosine",
+    weight_decay=5e-4,
+    pixels="standardized",
+    augmentation="crop-and-mirror",
+    train_size=10_000,
+)
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -484,6 +499,7 @@ RECIPES = {
         SIMONYAN2014_CIFAR_HALF_SIDE,
         SIMONYAN2014_CIFAR_REDUCED_LONGER,
         SIMONYAN2014_CIFAR_HALF_SIDE_LONGER,
+        COMPARISON_CIFAR,
     )
 }
 

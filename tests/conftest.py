@@ -24,6 +24,7 @@ SLOW = {
     "test_measurements.py": ("test_the_tool_records",),
     "test_alexnet_filters.py": ("test_the_tool_records",),
     "test_vgg.py": ("test_the_tool",),
+    "test_comparison.py": ("test_the_tool_records", "diverges", "what_is_timed"),
 }
 
 
