@@ -156,15 +156,15 @@ _ONE_GROUP = [(*row[:3], 1, *row[4:]) for row in alexnet.REDUCED["table"]]
 _LESS_DEEP = [row for number, row in enumerate(alexnet.REDUCED["table"], start=1) if number != 4]
 _UNCHANGED, _NO_COLOUR = "krizhevsky2012-reduced-no-augmentation", "krizhevsky2012-reduced-no-colour"
 _ALEXNET_IDEAS = {
-    "base": _alexnet(seeds=6),
-    "plain pools": _alexnet(seeds=6, pool=(2, 2)),
-    "normalisation": _alexnet(seeds=6, response_normalization={"alpha": 0.1}),
-    "one group": _alexnet(seeds=6, table=_ONE_GROUP),
-    "four convolutions": _alexnet(seeds=6, table=_LESS_DEEP),
-    "dropout": _alexnet(seeds=6, dropout=0.5),
-    "unchanged pictures": _alexnet(_UNCHANGED, seeds=6),
-    "no shift of colours": _alexnet(_NO_COLOUR, seeds=6),
-    "dropout, unchanged pictures": _alexnet(_UNCHANGED, seeds=6, dropout=0.5),
+    "base": _alexnet(seeds=4),
+    "plain pools": _alexnet(seeds=4, pool=(2, 2)),
+    "normalisation": _alexnet(seeds=4, response_normalization={"alpha": 0.1}),
+    "one group": _alexnet(seeds=4, table=_ONE_GROUP),
+    "four convolutions": _alexnet(seeds=4, table=_LESS_DEEP),
+    "dropout": _alexnet(seeds=4, dropout=0.5),
+    "unchanged pictures": _alexnet(_UNCHANGED, seeds=4),
+    "no shift of colours": _alexnet(_NO_COLOUR, seeds=4),
+    "dropout, unchanged pictures": _alexnet(_UNCHANGED, seeds=4, dropout=0.5),
 }
 _FOUR_LAYERS = {
     "table": ((5, 1, 32, 1, 0, "pool"), (5, 1, 32, 1, 0, "pool"), (5, 1, 64, 1, 0, "")),
@@ -394,9 +394,9 @@ EXPERIMENTS = {
     "vgg-columns-longer": Experiment(
         "04-vgg",
         {
-            "A, 11 layers": _vgg("vgg-a", "simonyan2014-cifar-reduced-longer"),
-            "D, 16 layers": _vgg("vgg-d", "simonyan2014-cifar-reduced-longer"),
-            "E, 19 layers": _vgg("vgg-e", "simonyan2014-cifar-reduced-longer"),
+            "A, 11 layers": _vgg("vgg-a", "simonyan2014-cifar-reduced-longer", 1),
+            "D, 16 layers": _vgg("vgg-d", "simonyan2014-cifar-reduced-longer", 1),
+            "E, 19 layers": _vgg("vgg-e", "simonyan2014-cifar-reduced-longer", 1),
         },
     ),
     # Trained until the training images are known by heart: the experiment that the book leads to.
