@@ -35,15 +35,25 @@ def main(arguments: list[str] | None = None) -> int:
         trains = options.command in (train, run_grid)
         again = "; the same command goes on from the last checkpoint" if trains else ""
         print(f"cnnlib: stopped{again}", file=sys.stderr)
-        return 130
+        return _ended(130)
     except Exception as reason:
         if sys.flags.dev_mode:  # python -X dev -m cnnlib: with the traceback
             raise
         named = isinstance(reason, ValueError | TypeError | OSError | FloatingPointError)
         kind = "" if named and str(reason) else f"{type(reason).__name__}: "
         print(f"cnnlib: error: {kind}{' '.join(str(reason).split())}", file=sys.stderr)
-        return 2
+        return _ended(2)
     return 0
+
+
+def _ended(code):
+    """The exit code. One of several processes ends here: JAX would wait for the others for minutes."""
+    several = "cnnlib.training.devices" in sys.modules
+    if several and sys.modules["cnnlib.training.devices"].processes() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _parser():

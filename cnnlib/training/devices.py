@@ -97,7 +97,10 @@ def _end_together():
     except jax.errors.JaxRuntimeError as reason:
         if processes() == 1:
             raise
-        raise OSError(f"another process of this run ended, or does not answer: {reason}") from reason
+        raise OSError(
+            "another process of this run ended, or does not answer; the same command in all of them goes on "
+            f"from the last checkpoint ({reason})"
+        ) from reason
 
 
 @contextlib.contextmanager
