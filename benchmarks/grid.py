@@ -2,10 +2,11 @@
 
     python benchmarks/grid.py runs [--runs 40]       the grid on two workers, and single commands in a loop
     python benchmarks/grid.py devices                one run over 1, 2, 4 devices of one process or several
-    python benchmarks/grid.py killed [--runs 200]    the grid on four workers that are killed, one after another
+    python benchmarks/grid.py killed [--runs 200]    the grid on four workers, killed one by one
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -65,7 +66,7 @@ def runs(options):
         for i in (0, 1)
     )
     print(f"a run, loop / grid: {wall[0]:.2f} / {wall[1]:.2f} s, {used[0]:.2f} / {used[1]:.2f} CPU s")
-    print(f"time, loop / grid (2 workers): {wall[0] / wall[1]:.2f}; CPU, grid / loop: {used[1] / used[0]:.2f}")
+    print(f"time, loop / grid: {wall[0] / wall[1]:.2f}; CPU, grid / loop: {used[1] / used[0]:.2f}")
 
 
 def steps(options):
@@ -92,7 +93,7 @@ def steps(options):
         training.run("cifar-resnet-8", noise, recipe, verbose=0)
         if devices.first():
             # Not the first epoch, in which the step is compiled.
-            found = [(np.subtract(b, a) / options.steps).tolist() for a, b in zip(marks, marks[1:])]
+            found = [(np.subtract(b, a) / options.steps).tolist() for a, b in itertools.pairwise(marks)]
             print(json.dumps(found), flush=True)
 
 

@@ -198,7 +198,9 @@ def one_output(model: keras.Model) -> keras.Model:
 
 def compile_model(model: keras.Model, recipe: Recipe) -> None:
     """Compile ``model``, of one output, as the recipe says, ready for ``fit``."""
-    model.compile(optimizer.optimizer(recipe), loss=losses.loss(recipe), weighted_metrics=[losses.error(recipe)])
+    # Weighted, because images that fill up a batch for several devices do not count.
+    error = losses.error(recipe)
+    model.compile(optimizer.optimizer(recipe), loss=losses.loss(recipe), weighted_metrics=[error])
     # Now, for checkpoints. In float16 Keras has wrapped it in one that scales the loss.
     model.optimizer.build(model.trainable_variables)
 
