@@ -29,8 +29,11 @@ TRAIN = ["-m", "cnnlib", "train", "lenet5-modern", "--data", "digits", "--recipe
 TRAIN += ["--record", "--directory", "runs"]
 
 
-def start(count, *arguments, folder, virtual=1, of=None):
-    """As many processes as ``count`` that run Python with the arguments together; their output is kept."""
+def start(count, *arguments, folder, virtual=1):
+    """As many processes as ``count`` that run Python with the arguments together, each with its own folder.
+
+    The first one's is ``folder``. What they print is kept.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -38,7 +41,6 @@ def start(count, *arguments, folder, virtual=1, of=None):
     environment |= {
         "KERAS_BACKEND": "jax",
         "PYTHONPATH": str(pathlib.Path(__file__).parent),
-        "CNNLIB_RECORDS": str(folder / "records"),
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={virtual}",
         # Steps that were compiled before are not compiled again.
         "JAX_COMPILATION_CACHE_DIR": str(folder / "jax"),
@@ -46,6 +48,9 @@ def start(count, *arguments, folder, virtual=1, of=None):
     }
     started = []
     for place in range(count):
+        home = folder / f"process{place}" if place else folder
+        home.mkdir(exist_ok=True)
+        environment["CNNLIB_RECORDS"] = str(home / "records")
         if count > 1:
             environment["KERAS_DISTRIBUTION_JOB_ADDRESSES"] = address
             environment["KERAS_DISTRIBUTION_NUM_PROCESSES"] = str(count)
@@ -53,7 +58,7 @@ def start(count, *arguments, folder, virtual=1, of=None):
         with open(folder / f"{count}-{place}.txt", "w") as file:
             process = subprocess.Popen(
                 [sys.executable, *map(str, arguments)],
-                cwd=folder, env=environment, stdout=file, stderr=subprocess.STDOUT,
+                cwd=home, env=environment, stdout=file, stderr=subprocess.STDOUT,
             )  # fmt: skip
         process.shown = pathlib.Path(file.name)
         started.append(process)
@@ -136,11 +141,10 @@ def test_a_process_is_killed_and_the_run_goes_on(tmp_path):
         # When it is the first process that is gone, JAX ends the others itself.
         assert re.search("another process of this run ended" if victim else "another task died", said), said
         assert not list(tmp_path.glob("records/*.json"))
-        for leftover in tmp_path.glob("runs/*/.*.tmp"):
-            leftover.unlink()
-
     first, second = ended(start(2, *command, folder=tmp_path))
-    assert "recorded in" in first and "seed 0" not in second and "epoch" not in second
+    assert "going on after epoch" in first and "recorded in" in first
+    assert "seed 0" not in second and "epoch" not in second
+    assert sorted(path.name for path in (tmp_path / "process1").iterdir()) == [], "only the first one writes"
     (found,) = records.load(tmp_path / "records")
     for name in ("test_error", "train_loss", "test_loss"):
         np.testing.assert_allclose(found.history[name], undisturbed.history[name], rtol=1e-3, atol=1e-3)
