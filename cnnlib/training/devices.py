@@ -22,6 +22,9 @@ import numpy as np
 
 from cnnlib.recipes import Recipe
 
+# How the errors of a computation begin that several processes could not finish together.
+LOST = tuple(f"{code}: " for code in ("ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE", "UNKNOWN"))
+
 
 @contextlib.contextmanager
 def several(count: int | None = None) -> Iterator[None]:
@@ -89,13 +92,14 @@ def _distribution(count):
 
 @contextlib.contextmanager
 def _end_together():
-    """What JAX says when another process is gone becomes an error that names it."""
+    """What JAX says when another process is gone becomes an error that says so."""
     import jax
 
     try:
         yield
-    except jax.errors.JaxRuntimeError as reason:
-        if processes() == 1:
+    except (jax.errors.JaxRuntimeError, ValueError) as reason:
+        # JAX raises now the one, now the other; the text begins with a code.
+        if processes() == 1 or not str(reason).startswith(LOST):
             raise
         raise OSError(
             "another process of this run ended, or does not answer; the same command in all of them goes on "
