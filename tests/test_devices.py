@@ -248,3 +248,12 @@ def test_a_network_that_was_built_elsewhere_is_refused(monkeypatch):
         message = "was built for 1 device and is to be trained over 2: build it where it is trained"
         with pytest.raises(ValueError, match=message):
             devices.check(model, over_devices.RECIPE)
+
+
+@on_jax
+def test_only_what_jax_says_of_lost_processes_is_taken_for_that(monkeypatch):
+    lost, other = ValueError("UNKNOWN: Gloo AllGather failed"), ValueError("recipe x: not a batch")
+    for processes, reason, kind in ((2, lost, OSError), (2, other, ValueError), (1, lost, ValueError)):
+        monkeypatch.setattr(devices, "processes", lambda processes=processes: processes)
+        with pytest.raises(kind, match=str(reason)), devices._end_together():
+            raise reason

@@ -179,6 +179,8 @@ def check(model: keras.Model, recipe: Recipe) -> None:
     active, count = keras.distribution.distribution(), number()
     if active is None and processes() == 1:
         return
+    if keras.backend.backend() != "jax":
+        raise ValueError(f"several devices need the JAX backend, this is {keras.backend.backend()}")
     if not isinstance(active, keras.distribution.DataParallel):
         raise ValueError(f"expected a keras.distribution.DataParallel over all processes, got {active!r}")
     if recipe.batch_size % count:
