@@ -138,8 +138,9 @@ def test_a_process_is_killed_and_the_run_goes_on(tmp_path):
         other.wait(timeout=60)
         assert other.returncode not in (0, None)
         said = other.shown.read_text()
-        # When it is the first process that is gone, JAX ends the others itself.
-        assert re.search("another process of this run ended" if victim else "another task died", said), said
+        # Without the first process JAX may end the others itself, before they come to say it.
+        words = "another process of this run ended" + ("" if victim else "|another task died")
+        assert re.search(words, said), said
         assert not list(tmp_path.glob("records/*.json"))
     first, second = ended(start(2, *command, folder=tmp_path))
     assert "going on after epoch" in first and "recorded in" in first
