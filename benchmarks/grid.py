@@ -60,7 +60,8 @@ def runs(options):
             wall, before = time.perf_counter(), cpu()
             way(range(half), place)
             spent[way].append((time.perf_counter() - wall, cpu() - before))
-            print(f"{way.__name__}: {half} runs, {spent[way][-1][0]:.1f} s, {spent[way][-1][1]:.1f} CPU s")
+            seconds, used = spent[way][-1]
+            print(f"{way.__name__}: {half} runs, {seconds:.1f} s, {used:.1f} CPU s", flush=True)
     wall, used = (
         [statistics.fmean(block[i] for block in spent[way]) / half for way in (by_loop, by_grid)]
         for i in (0, 1)
@@ -71,6 +72,8 @@ def runs(options):
 
 def steps(options):
     """One of several processes: train over all devices, and print seconds and CPU seconds a step."""
+    # JAX, not started yet, makes as many threads as it may use cores.
+    os.sched_setaffinity(0, options.cores)
     generator, size = np.random.default_rng(0), 128 * options.steps
     images = generator.integers(0, 256, (size + 64, 32, 32, 3)).astype("uint8")
     labels = generator.integers(0, 10, size + 64)
@@ -114,14 +117,10 @@ def over(count, processes, options):
                 "KERAS_DISTRIBUTION_NUM_PROCESSES": str(processes),
                 "KERAS_DISTRIBUTION_PROCESS_ID": str(place),
             }
-        # The cores are divided: JAX makes as many threads as it may use cores.
-        share = cores[place :: processes] or [cores[place % len(cores)]]
-        command = [sys.executable, __file__, "steps", "--devices", str(count), "--steps", str(options.steps)]
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, text=True,
-            preexec_fn=lambda share=share: os.sched_setaffinity(0, share),
-        )  # fmt: skip
-        started.append(process)
+        share = cores[place::processes] or [cores[place % len(cores)]]  # the cores are divided
+        command = [sys.executable, __file__, "steps", "--devices", count, "--steps", options.steps]
+        command = [*map(str, command), "--cores", *map(str, share)]
+        started.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
     output = [process.communicate()[0] for process in started]
     assert not any(process.returncode for process in started)
     return [(wall, used * processes) for wall, used in json.loads(output[0].splitlines()[-1])]
@@ -134,6 +133,7 @@ def over_devices(options):
     for number in range(options.rounds):
         for way in ways if number % 2 == 0 else reversed(ways):
             found[way] += over(*way, options)
+            print(f"round {number}: {way[0]} devices in {way[1]} processes", flush=True)
     for (count, processes), values in found.items():
         wall, used = np.median(values, axis=0)
         one_wall, one_used = np.median(found[1, 1], axis=0)
@@ -201,6 +201,7 @@ def main():
         sub.add_argument("--steps", type=int, default=10)
         sub.add_argument("--rounds", type=int, default=2)
         sub.add_argument("--devices", type=int)
+        sub.add_argument("--cores", type=int, nargs="+")
         sub.set_defaults(command=command)
     options = parser.parse_args()
     if options.command is not steps:

@@ -10,6 +10,7 @@ import shlex
 import signal
 import sys
 import textwrap
+import time
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,10 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _ended(code):
     """The exit code. One of several processes ends here: JAX would wait for the others for minutes."""
-    several = "cnnlib.training.devices" in sys.modules
-    if several and sys.modules["cnnlib.training.devices"].processes() > 1:
+    devices = sys.modules.get("cnnlib.training.devices")
+    if devices is not None and devices.processes() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
+        if devices.first():
+            time.sleep(5)  # with this one JAX ends the others, who may have something to say, too
         os._exit(code)
     return code
 
