@@ -16,6 +16,7 @@ SLOW = {
     "test_account.py": ("test_keras_applications",),
     "test_training.py": ("test",),
     "test_resuming.py": ("test",),
+    "test_devices.py": ("_train_as_one_does", "is_killed", "refuse_the_same"),
     "test_command_line.py": ("test_train_",),
     "test_models.py": ("cifar-resnet-1202",),
     "test_project.py": ("test_what_the_readme_shows", "test_a_warning_stops_the_build"),
