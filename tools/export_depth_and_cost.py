@@ -3,9 +3,9 @@
     python tools/export_depth_and_cost.py field book/_static/figures/field-networks.js
     python tools/export_depth_and_cost.py depth book/_static/figures/depth-records.js
 
-``field``: what the layers of the book's networks are, one line a layer, and nothing of what they cost or see:
-the page computes that, and its tests hold it against ``cnnlib.account``. ``depth``: the runs of the experiment
-"resnet-depth" and the gradients of "resnet-steps", with the derivation of chapter 7 beside them.
+``field``: what the layers of the book's networks are, one line a layer, and nothing of what they cost or
+see: the page computes that, and its tests hold it against ``cnnlib.account``. ``depth``: the runs of the
+experiment "resnet-depth" and the gradients of "resnet-steps", with the derivation of chapter 7 beside them.
 """
 
 import json
@@ -55,9 +55,10 @@ def field():
         model = cnnlib.models.build(name, kernel_initializer="zeros")
         parts.append(f"  {json.dumps(title)}: `\n{described(model)}\n`,\n")
     return (
-        "// The layers of the book's networks, one a line: its name, its kind, its numbers, and behind < where it\n"
-        "// takes its input from if that is not the line before. k: side of the window, s: step, p and q: padding\n"
-        "// before and behind, c: maps or units. Written by tools/export_depth_and_cost.py.\n"
+        "// The layers of the book's networks, one a line: its name, its kind, its numbers, and behind <\n"
+        "// where it takes its input from if that is not the line before. k: side of the window, s: step,\n"
+        "// p and q: padding before and behind, c: maps or units.\n"
+        "// Written by tools/export_depth_and_cost.py.\n"
         "window.cnnlib = window.cnnlib || {};\ncnnlib.describedNetworks = {\n" + "".join(parts) + "};\n"
     )
 
@@ -156,16 +157,17 @@ def depth():
             for arm, found in steps.items()
         },
     }
-    dates = sorted(run.date[:10] for run in every)
+    dates = sorted({run.date[:10] for run in every})
+    when = " to ".join(dates[:: max(1, len(dates) - 1)])
     devices = ", ".join(sorted({run.device for run in every}))
     return (
         "// Recorded runs and gradients of chapter 7: the experiments resnet-depth and resnet-steps of\n"
-        f"// cnnlib/experiments.py, {len(every)} records made {dates[0]} to {dates[-1]} on\n"
+        f"// cnnlib/experiments.py, {len(every)} records made {when} on\n"
         f"// {devices}. {first.data['name']}, {first.recipe['train_size']:,} training images,\n"
         f"// {first.recipe['iterations']:,} iterations, maps 8, 16, 32. Errors in percent, a number a pass.\n"
-        "// Gradients: for each seed and step hundredths of the base-10 logarithm, a number a layer: energy at the\n"
-        "// layer's output, |w| |g| and |g| / |w| of its kernel. Derived: the energy before training, the last\n"
-        "// layer's being 1, from the second layer on. Written by tools/export_depth_and_cost.py.\n"
+        "// Gradients: for each seed and step hundredths of the base-10 logarithm, a number a layer: energy\n"
+        "// at the layer's output, |w| |g| and |g| / |w| of its kernel. Derived: the energy before\n"
+        "// training, from the second layer on, the last one's being 1. Written by tools/export_depth_and_cost.py.\n"
         "window.cnnlib = window.cnnlib || {};\ncnnlib.depth =\n" + _wrapped(_plain(fields)) + ";\n"
     )
 
