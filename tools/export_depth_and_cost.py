@@ -167,7 +167,8 @@ def depth():
         f"// {first.recipe['iterations']:,} iterations, maps 8, 16, 32. Errors in percent, a number a pass.\n"
         "// Gradients: for each seed and step hundredths of the base-10 logarithm, a number a layer: energy\n"
         "// at the layer's output, |w| |g| and |g| / |w| of its kernel. Derived: the energy before\n"
-        "// training, from the second layer on, the last one's being 1. Written by tools/export_depth_and_cost.py.\n"
+        "// training, from the second layer on, the last one's being 1.\n"
+        "// Written by tools/export_depth_and_cost.py.\n"
         "window.cnnlib = window.cnnlib || {};\ncnnlib.depth =\n" + _wrapped(_plain(fields)) + ";\n"
     )
 

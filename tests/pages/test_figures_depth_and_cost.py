@@ -29,6 +29,11 @@ def accounts():
     }
 
 
+# With weights, along the branch that is drawn: as the papers count them, and S2 and S4 of LeNet-5.
+LAYERS = {
+    "LeNet-5": 6, "AlexNet": 8, "VGG-16": 16, "Network in network": 9, "GoogLeNet": 22, "ResNet-18": 18,
+    "ResNet-50": 50, "ResNet-20 for CIFAR": 20, "ResNet-56 for CIFAR": 56,
+}  # fmt: skip
 ROWS = """(title) => cnnlib.cost.account(cnnlib.cost.read(cnnlib.describedNetworks[title]))"""
 
 
@@ -53,6 +58,7 @@ def test_every_layer_is_as_the_account_has_it(visit, accounts):
         sums = account.parameters, account.macs, account.activations
         assert (total["parameters"], total["macs"], total["values"]) == sums
         assert total["field"] == account.receptive_field
+        assert total["layers"] == LAYERS[title], title
 
 
 def test_the_layers_that_are_drawn_lose_no_cost_and_see_what_the_account_says(visit, accounts):
@@ -75,7 +81,7 @@ def test_the_layers_that_are_drawn_lose_no_cost_and_see_what_the_account_says(vi
             assert sum(step[key] for step in steps) == total, (title, key)
         for step, units in zip(steps, seen):
             # Behind the layer stands what follows without a window; it sees the same pixels.
-            row = account.row(step["rows"][-1]["name"])
+            row = account.row([row["name"] for row in step["rows"] if row["kind"] != "flattening"][-1])
             for j, first, last in units:
                 assert first == row.offset + j * row.stride, (title, step["name"])
                 assert last - first + 1 == row.receptive_field, (title, step["name"])
@@ -105,7 +111,7 @@ def test_a_stack_of_ones_own_is_as_keras_builds_it(visit):
     ))  # fmt: skip
     assert rows["parameters"] == f"{account.parameters:,}" and rows["MACs"] == f"{account.macs:,}"
     assert rows["largest field"] == f"{account.receptive_field}x{account.receptive_field}"
-    assert rows["layers with weights"] == "4"
+    assert rows["layers in line with weights"] == "4"
     assert page.get_by_role("button", name="Add convolution").is_disabled()
 
 

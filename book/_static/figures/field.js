@@ -102,7 +102,8 @@ cnnlib.cost = (() => {
       // What stands beside the path joins at a sum or a concatenation; padding waits for its window.
       if (shown || row.inputs.length > 1) step.rows.push(...waiting.splice(0));
       step.rows.push(row);
-      Object.assign(step, { n: row.n, c: row.c, start: row.start, size: row.size, jump: row.jump });
+      // A map that is flattened behind the layer is drawn as the map.
+      if (row.kind !== "flattening") Object.assign(step, { n: row.n, c: row.c, start: row.start, size: row.size, jump: row.jump });
     }
     for (const step of found)
       for (const key of COSTS) step[key] = step.rows.reduce((sum, row) => sum + row[key], 0);
@@ -129,7 +130,7 @@ cnnlib.cost = (() => {
     const maps = rows.filter((row) => row.n);
     return {
       parameters: sum("parameters"), macs: sum("macs"), values: sum("values"),
-      layers: rows.filter((row) => row.kind === "dense" || row.kind === "convolution").length,
+      layers: steps(rows).filter((step) => ["convolution", "subsampling", "dense"].includes(step.kind)).length,
       field: maps.reduce((most, row) => Math.max(most, row.size), 0),
     };
   };
@@ -240,7 +241,7 @@ cnnlib.cost = (() => {
       this.stage = stage("the layers", "layers");
       this.scene = stage("the picture", "scene");
       this.said = element("p", { class: "living-said" });
-      this.message = element("p", { class: "living-said" });
+      this.message = element("p", { role: "alert" });
       this.table = element("table", { class: "living-totals" });
       this.formula = element("p");
       this.status = element("p", { class: "living-hidden", role: "status" });
@@ -317,7 +318,7 @@ cnnlib.cost = (() => {
     }
 
     get title() {
-      return this.network === OWN ? `own stack of ${this.own.length}` : this.network;
+      return this.network === OWN ? `your ${plural(this.own.length, "layer")}` : this.network;
     }
 
     keep(title = this.title, layers = null) {
@@ -492,7 +493,7 @@ cnnlib.cost = (() => {
     drawScene() {
       const n = this.list[0].n;
       this.sceneSide = n;
-      this.sceneEdge = n / 4;
+      this.sceneEdge = n / 6;
       const all = n + 2 * this.sceneEdge;
       const at = (...numbers) => numbers.map((value) => (value * n).toFixed(2)).join(" ");
       const drawing =
@@ -518,7 +519,7 @@ cnnlib.cost = (() => {
       const [[top, size], [left]] = [this.field(this.i), this.field(this.j)];
       const [above, before] = [Math.max(top, 0), Math.max(left, 0)];
       const [below, behind] = [Math.min(top + size, n), Math.min(left + size, n)];
-      const far = n / 4;
+      const far = n / 6;
       const edge = (value) => clamp(value, -far, n + far);
       const outer = [edge(left), edge(top), edge(left + size) - edge(left), edge(top + size) - edge(top)];
       const rect = ([x, y, width, height], style) => `<rect x="${x}" y="${y}" width="${width}" height="${height}" vector-effect="non-scaling-stroke" ${style}/>`;
@@ -547,7 +548,7 @@ cnnlib.cost = (() => {
       this.said.textContent = text;
       const here = { title: this.title, ...total(this.rows) };
       const lines = {
-        "": (one) => one.title, "layers with weights": (one) => one.layers, parameters: (one) => whole(one.parameters),
+        "": (one) => one.title, "layers in line with weights": (one) => one.layers, parameters: (one) => whole(one.parameters),
         MACs: (one) => whole(one.macs), "values of all layers": (one) => memory(one.values), "largest field": (one) => `${one.field}x${one.field}`,
       };
       this.table.replaceChildren(
