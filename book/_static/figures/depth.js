@@ -129,7 +129,8 @@
           "Thick: after so many iterations, geometric mean over the seeds; thin lines are the seeds. Faint, dotted: the other four moments. Wide pale band: " +
           "as derived for the start, from the last layer on. On the way back a plain layer multiplies the energy by π/(π − 1) ≈ 1.47, a residual " +
           "block by 1 + 1.47/v, with the trunk's variance v about the number of blocks before it; both are less at borders. The lower of its two " +
-          "bands is for the first layer of each block: behind it a normalisation divides by the trunk's variance."),
+          "bands is for the first layer of each block: behind it a normalisation divides by the trunk's variance. " +
+          "A kernel that grows to twice its length makes the energy behind it four times smaller; |w| |g| stays as it is."),
         element("p", { class: "living-keys" },
           `CIFAR-10 brought to 16x16 pixels, ${images.toLocaleString("en")} training and ${tests.toLocaleString("en")} test images, maps 8, 16, 32, ` +
           `4,000 iterations of 128 images (${passes} passes), rate .1; three to five seeds. Gradients: ${gradients.plain.energy.length} seeds, ` +

@@ -258,7 +258,7 @@ cnnlib.cost = (() => {
         ),
         element("p", { class: "living-keys", id: "living-field-keys" },
           "Point at a unit, tap it, or use the arrow keys: left and right choose a unit, up and down a layer; on the picture they move " +
-          "the unit in both directions. Full boxes are units that it sees, dashed ones lie in a border of zeros. Along branches the " +
+          "the unit in both directions. Full boxes are units that it sees, dashed ones lie in borders of zeros and are cut where the drawing ends. Along branches the " +
           "one that sees most is drawn; what the others cost stands where they join it."),
         this.status,
       );
