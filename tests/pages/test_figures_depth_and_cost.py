@@ -34,6 +34,7 @@ LAYERS = {
     "LeNet-5": 6, "AlexNet": 8, "VGG-16": 16, "Network in network": 9, "GoogLeNet": 22, "ResNet-18": 18,
     "ResNet-50": 50, "ResNet-20 for CIFAR": 20, "ResNet-56 for CIFAR": 56,
 }  # fmt: skip
+OTHERS = ("1x1", "3x3_reduce", "3x3", "pool_proj")
 ROWS = """(title) => cnnlib.cost.account(cnnlib.cost.read(cnnlib.describedNetworks[title]))"""
 
 
@@ -79,6 +80,11 @@ def test_the_layers_that_are_drawn_lose_no_cost_and_see_what_the_account_says(vi
             ("parameters", account.parameters), ("macs", account.macs), ("values", account.activations),
         ):  # fmt: skip
             assert sum(step[key] for step in steps) == total, (title, key)
+        if title == "GoogLeNet":  # of a module the branch that sees most, and where the others join it
+            module = [step["parameters"] for step in steps if step["name"].startswith("inception_3a")]
+            own = [account.row(f"inception_3a_{part}").parameters for part in ("5x5_reduce", "5x5")]
+            others = [account.row(f"inception_3a_{part}").parameters for part in OTHERS]
+            assert module == [*own, sum(others)] and all(others)
         for step, units in zip(steps, seen):
             # Behind the layer stands what follows without a window; it sees the same pixels.
             row = account.row([row["name"] for row in step["rows"] if row["kind"] != "flattening"][-1])

@@ -86,21 +86,20 @@ cnnlib.cost = (() => {
       row = row.inputs.map((name) => byName.get(name)).reduce((a, b) => (!a || b.size > a.size ? b : a), null);
     }
     const found = [];
-    let [waiting, padding] = [[], [0, 0]];
+    // What stands beside the path waits for a sum or a concatenation, padding for its window.
+    const [beside, padding] = [[], []];
     for (const row of rows) {
-      const shown = path.has(row) && SHOWN.includes(row.kind);
-      if (!path.has(row) || row.kind === "padding") waiting.push(row);
-      if (path.has(row) && row.kind === "padding") padding = [row.p, row.q === undefined ? row.p : row.q];
-      if (!path.has(row) || row.kind === "padding") continue;
-      if (shown) {
-        const window = WINDOWS.includes(row.kind);
-        const { k = 1, s = 1, p = 0 } = window ? row : {};
-        found.push({ name: row.name, kind: row.kind, k, s, p: p + padding[0], rows: [] });
-        padding = [0, 0];
+      if (!path.has(row) || row.kind === "padding") {
+        (path.has(row) ? padding : beside).push(row);
+        continue;
+      }
+      if (SHOWN.includes(row.kind)) {
+        const { k = 1, s = 1, p = 0 } = WINDOWS.includes(row.kind) ? row : {};
+        const before = padding.reduce((sum, one) => sum + one.p, p);
+        found.push({ name: row.name, kind: row.kind, k, s, p: before, rows: padding.splice(0) });
       }
       const step = found[found.length - 1];
-      // What stands beside the path joins at a sum or a concatenation; padding waits for its window.
-      if (shown || row.inputs.length > 1) step.rows.push(...waiting.splice(0));
+      if (row.inputs.length > 1) step.rows.push(...beside.splice(0));
       step.rows.push(row);
       // A map that is flattened behind the layer is drawn as the map.
       if (row.kind !== "flattening") Object.assign(step, { n: row.n, c: row.c, start: row.start, size: row.size, jump: row.jump });
@@ -259,7 +258,8 @@ cnnlib.cost = (() => {
         element("p", { class: "living-keys", id: "living-field-keys" },
           "Point at a unit, tap it, or use the arrow keys: left and right choose a unit, up and down a layer; on the picture they move " +
           "the unit in both directions. Full boxes are units that it sees, dashed ones lie in borders of zeros and are cut where the drawing ends. Along branches the " +
-          "one that sees most is drawn; what the others cost stands where they join it."),
+          "one that sees most is drawn; what the others cost stands where they join it. Costs of normalisation, ReLU and sums stand with the " +
+          "layer before them; 4.2 is the second block of stage 4. Values: the numbers that all maps hold, for one picture."),
         this.status,
       );
       this.place.replaceChildren(this.root);
@@ -398,7 +398,7 @@ cnnlib.cost = (() => {
       this.pitch = clamp(Math.floor(520 / list.length), 15, 40);
       this.top = 20;
       const letters = Math.max(...list.map((step) => this.label(step, narrow).length));
-      this.left = Math.min(narrow ? 92 : 170, 8 + 6.2 * letters);
+      this.left = Math.min(narrow ? 92 : 190, 8 + 6 * letters);
       const room = this.width - this.left - shown.length * column - 12;
       // As much border as any layer's windows reach into, at most a third of the picture on either side.
       const n = list[0].n;
@@ -449,7 +449,8 @@ cnnlib.cost = (() => {
     }
 
     label(step, narrow) {
-      const name = narrow && step.name.length > 12 ? `…${step.name.slice(-11)}` : step.name;
+      // "inception_4e_5x5" as "4e_5x5", and "stage3_block9_conv2" as "3.9 conv2".
+      const name = step.name.replace("inception_", "").replace(/^stage(\d+)_block(\d+)_/, "$1.$2 ");
       return narrow ? name : `${name} ${step.n ? `${step.n}x${step.n}x${step.c}` : step.c}`;
     }
 
