@@ -192,7 +192,7 @@ def test_a_layer_that_does_not_fit_is_left_out(visit):
     for _ in range(5):
         page.get_by_role("button", name="Add max pooling").click()
     assert "That layer is left out" in page.locator(".living").inner_text()
-    assert "a window of 2 does not fit on 1 pixels" in page.locator(".living").inner_text()
+    assert "a window of 2 does not fit on a side of 1" in page.locator(".living").inner_text()
 
 
 # ---------------------------------------------------------------------------- gradient through depth

@@ -36,7 +36,7 @@ cnnlib.cost = (() => {
       else Object.assign(row, { n: x.n, c: layer.c || x.c, start: x.start, size: x.size, jump: x.jump });
       if (["convolution", "pooling", "subsampling", "padding"].includes(kind)) {
         row.n = places(x.n, k, s, p, q);
-        if (!(row.n > 0)) throw new RangeError(`${row.name}: a window of ${k} does not fit on ${x.n + p + q} pixels`);
+        if (!(row.n > 0)) throw new RangeError(`${row.name}: a window of ${k} does not fit on a side of ${x.n + p + q}`);
         row.start -= p * x.jump;
         row.size += (k - 1) * x.jump;
         row.jump *= s;
@@ -294,16 +294,16 @@ cnnlib.cost = (() => {
     }
 
     // Takes over the chosen network, with the middle unit of its last map.
-    take() {
+    take(message = "") {
       const own = this.network === OWN;
       try {
         this.rows = account(own ? ownLayers(PICTURES[this.picture], this.own) : read(cnnlib.describedNetworks[this.network]));
-        this.message.textContent = "";
+        this.message.textContent = message;
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
         this.own = this.own.slice(0, -1);
-        this.message.textContent = `That layer is left out. ${error.message}.`;
-        return this.take();
+        this.take(`That layer is left out. ${error.message}.`);
+        return;
       }
       this.list = steps(this.rows);
       this.controls.hidden = !own;
