@@ -96,7 +96,7 @@ def test_the_layers_that_are_drawn_lose_no_cost_and_see_what_the_account_says(vi
 def test_a_stack_of_ones_own_is_as_keras_builds_it(visit):
     """Chosen by its controls, and beside it the same layers in Keras."""
     page = visit("field")
-    page.get_by_label("picture", exact=True).select_option("32x32, 3 maps")
+    page.locator("select").filter(has_text="32x32, 3 maps").select_option("32x32, 3 maps")
     for _ in range(3):
         page.get_by_role("button", name="Remove the last").click()
     x = image = keras.Input((32, 32, 3))
