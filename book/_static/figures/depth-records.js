@@ -2,9 +2,10 @@
 // cnnlib/experiments.py, 47 records made 2026-11-24 on
 // Intel(R) Xeon(R) Processor, 2 cores. cifar10 (16x16), 10,000 training images,
 // 4,000 iterations, maps 8, 16, 32. Errors in percent, a number a pass.
-// Gradients: for each seed and step hundredths of the base-10 logarithm, a number a layer: energy at
-// the layer's output, |w| |g| and |g| / |w| of its kernel. Derived: the energy before training, from
-// the second layer on, the last one's being 1. Written by tools/export_depth_and_cost.py.
+// Gradients: for each seed and step hundredths of the base-10 logarithm, a number a layer: energy
+// at the layer's output, |w| |g| and |g| / |w| of its kernel. Derived: the energy before
+// training, from the second layer on, the last one's being 1.
+// Written by tools/export_depth_and_cost.py.
 window.cnnlib = window.cnnlib || {};
 cnnlib.depth =
 {"passes":51,"images":10000,"tests":10000,"steps":[0,1,10,100,1000],"derived":{"plain":[710,694,679,664,649,
