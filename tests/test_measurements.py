@@ -153,6 +153,20 @@ def test_a_network_without_convolutions_is_refused():
 
 
 @tensorflow_only
+def test_the_losses_of_several_outputs_are_added_with_their_weights():
+    """Gradients are linear in them: of two equal outputs each gives a half."""
+    one = two_layers()
+    two = keras.Model(one.input, [one.output, layers.Activation("linear")(one.output)])
+    images, labels = np.array([[[[1.0, 3]]], [[[2, 0]]]], "float32"), np.array([1, 0])
+    alone = probes.by_layer(one, images, labels)["kernel_gradient_norm"]
+    for weights, factor in (((1.0, 0.3), 1.3), ((1.0, 0.0), 1.0), ((0.0, 0.5), 0.5)):
+        found = probes.by_layer(two, images, labels, loss_weights=weights)["kernel_gradient_norm"]
+        np.testing.assert_allclose(found, np.multiply(factor, alone), rtol=1e-5)
+    with pytest.raises(ValueError, match="loss_weights: expected 2, one an output of"):
+        probes.by_layer(two, images, labels)
+
+
+@tensorflow_only
 def test_the_tool_records_what_training_by_the_recipe_passes_through(monkeypatch, tmp_path, capsys):
     def images(name, **size):
         generator = np.random.default_rng(5)

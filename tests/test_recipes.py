@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cnnlib import recipes
+from cnnlib.models import googlenet
 from cnnlib.recipes import (
     HE2015_CIFAR,
     HE2015_CIFAR_REDUCED,
@@ -106,6 +107,15 @@ def test_vggs_short_recipes_keep_the_papers_momentum_and_decay():
     assert start.rate(0) == start.rate(631) == 0.02
     half = recipes.SIMONYAN2014_CIFAR_HALF_SIDE
     assert half.passes(50_000) == 4 and 2 * half.image_size == 32 and 2 * half.pad == reduced.pad
+
+
+def test_googlenets_short_recipes_differ_in_images_and_heads_alone():
+    reduced, fit, both = (recipes.get(f"szegedy2014-cifar-{n}") for n in ("reduced", "fit", "fit-auxiliary"))
+    assert reduced.momentum == 0.9 and reduced.passes(50_000) == 4 and fit.passes(50_000) == 8
+    assert (reduced.augmentation, fit.augmentation) == ("crop-and-mirror", "none")
+    assert both.loss_weights == googlenet.LOSS_WEIGHTS and fit.loss_weights == (1.0,)
+    others = {"name": fit.name, "loss_weights": fit.loss_weights}
+    assert dataclasses.replace(both, **others) == fit
 
 
 def test_rates_drop_exactly_at_their_iterations():
