@@ -180,9 +180,9 @@ _MODULES = {
     "3x3 behind 1x1": ((0, 11, 54, None, 0, 0), (0, 17, 98, None, 0, 0), (0, 24, 160, None, 0, 0)),
     "3x3 alone": ((0, None, 20, None, 0, 0), (0, None, 88, None, 0, 0), (0, None, 46, None, 0, 0)),
 }
-_NINE = Arm("googlenet-reduced", "szegedy2014-cifar-fit", seeds=5)
+_FIVE = Arm("googlenet-reduced", "szegedy2014-cifar-fit", seeds=5)
 _HEADS = {
-    "without": _NINE,
+    "without": _FIVE,
     "with both": Arm("googlenet-aux-reduced", "szegedy2014-cifar-fit-auxiliary", seeds=5),
 }
 _DISTORTED = "lenet5-distorted-mnist"
@@ -326,7 +326,7 @@ EXPERIMENTS = {
     "inception-auxiliary": Experiment("06-inception", _HEADS),
     "inception-gradients": Experiment("06-inception", _HEADS, measurement="gradients"),
     # What each branch is used for.
-    "inception-branches": Experiment("06-inception", {"nine modules": _NINE}, measurement="branches"),
+    "inception-branches": Experiment("06-inception", {"five modules": _FIVE}, measurement="branches"),
     # Trained until the training images are known by heart: the experiment that the book leads to.
     "resnet-depth": Experiment("07-resnet", _by_depth("he2015-cifar-fit", more=(20, 56))),
     # All images, cropped and mirrored: what a test error wants.

@@ -111,7 +111,7 @@ def test_vggs_short_recipes_keep_the_papers_momentum_and_decay():
 
 def test_googlenets_short_recipes_differ_in_images_and_heads_alone():
     reduced, fit, both = (recipes.get(f"szegedy2014-cifar-{n}") for n in ("reduced", "fit", "fit-auxiliary"))
-    assert reduced.momentum == 0.9 and reduced.passes(50_000) == 4 and fit.passes(50_000) == 8
+    assert reduced.momentum == 0.9 and reduced.passes(50_000) == 4 and fit.passes(50_000) == 16
     assert (reduced.augmentation, fit.augmentation) == ("crop-and-mirror", "none")
     assert both.loss_weights == googlenet.LOSS_WEIGHTS and fit.loss_weights == (1.0,)
     others = {"name": fit.name, "loss_weights": fit.loss_weights}

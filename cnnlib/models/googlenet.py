@@ -2,7 +2,7 @@
 Table 1, Figs. 2b and 3, section 5.
 
 ``googlenet`` is the network as it is used, ``googlenet-aux`` the one that is trained, with both auxiliary
-classifiers; ``googlenet-reduced`` and ``googlenet-aux-reduced`` have an eighth of the maps. The branch of
+classifiers; ``googlenet-reduced`` and ``googlenet-aux-reduced`` are small ones for 16 pixels. The branch of
 5x5 filters has 5x5 filters, every convolution has biases and none is followed by batch normalisation, which
 came a year later. The paper prints neither the constants of local response normalisation (ours: Krizhevsky
 et al. 2012) nor the initial weights (ours, after the release of Caffe: Glorot and Bengio's, biases .2).
@@ -37,23 +37,19 @@ TABLE = {
     "5b": (384, 192, 384, 48, 128, 128),
 }
 
-# The nine modules with an eighth of the maps, for images of 16 pixels: no second and no third pool, which
-# would leave the auxiliary classifiers maps of 4x4, and they need 5x5. Without response
-# normalisation, and without dropout in front of the scores; the auxiliary classifiers keep theirs.
+# Five of the nine modules with an eighth of their maps, for images of 16 pixels: no second and no third pool,
+# which would leave the auxiliary classifiers maps of 4x4, and they need 5x5. Without response normalisation,
+# and without dropout in front of the scores; the auxiliary classifiers keep theirs.
 REDUCED = {
     "input_shape": (16, 16, 3),
     "classes": 10,
     "stem": ((3, 1, 16), (16, 24)),
     "table": {
         "3a": (8, 12, 16, 2, 4, 4),
-        "3b": (16, 16, 24, 4, 12, 8),
         "4a": (24, 12, 26, 2, 6, 8),
         "4b": (20, 14, 28, 3, 8, 8),
-        "4c": (16, 16, 32, 3, 8, 8),
         "4d": (14, 18, 36, 4, 8, 8),
-        "4e": (32, 20, 40, 4, 16, 16),
         "pool4": (3, 2),
-        "5a": (32, 20, 40, 4, 16, 16),
         "5b": (48, 24, 48, 6, 16, 16),
     },
     "auxiliary_widths": (16, 128),
