@@ -482,8 +482,9 @@ SZEGEDY2014_CIFAR_REDUCED = Recipe(
 SZEGEDY2014_CIFAR_FIT = dataclasses.replace(
     SZEGEDY2014_CIFAR_REDUCED,
     name="szegedy2014-cifar-fit",
-    iterations=500,
-    learning_rate=0.05,
+    batch_size=32,
+    iterations=1000,
+    learning_rate=0.02,
     augmentation="none",
     train_size=2_000,
 )
