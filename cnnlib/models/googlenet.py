@@ -221,7 +221,7 @@ def googlenet(
         ValueError, TypeError: an option that cannot be met; the text names it.
     """
     options = {"kernel_initializer": kernel_initializer}
-    side = {"dropout": auxiliary_dropout, "activation": classifier_activation, **options}
+    side = {"dropout": auxiliary_dropout, "activation": classifier_activation}
     image = keras.Input(input_shape, name="image")  # 224x224x3
     x = stem_layers(image, stem, response_normalization, **options)  # 56x56x192
     heads = []
@@ -232,8 +232,8 @@ def googlenet(
         # 28x28: 256, 480; 14x14: 512, 512, 512, 528, 832; 7x7: 832, 1024
         x = inception(x, row, name=f"inception_{part}", **options)
         if part in auxiliary:
-            at = f"auxiliary_{part}"
-            heads.append(auxiliary_classifier(x, classes, auxiliary_widths, name=at, **side))
+            at = {"name": f"auxiliary_{part}", **side, **options}
+            heads.append(auxiliary_classifier(x, classes, auxiliary_widths, **at))
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)  # 1024
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Dense(classes, classifier_activation, **options, name="linear")(x)
