@@ -188,5 +188,26 @@ def test_the_tool_records_what_training_by_the_recipe_passes_through(monkeypatch
         np.linalg.norm(layer.kernel) for layer in trained.model.layers if isinstance(layer, layers.Conv2D)
     ]
     np.testing.assert_allclose(found.values["kernel_norm"][1], norms, rtol=1e-4)
+    both = dataclasses.replace(recipe, name="b", loss_weights=(1.0, 0.3), image_size=16, batch_size=8)
+    monkeypatch.setitem(gradients.recipes.RECIPES, "b", both)
+    generator = np.random.default_rng(5)
+    x = generator.integers(0, 256, (256, 16, 16, 3), "uint8")
+    larger = Dataset("larger", x, np.arange(256) % 10, x[:10], np.arange(10), list("0123456789"))
+    monkeypatch.setattr(cnnlib.data, "load", lambda *given, **size: larger)
+    heads = ["googlenet-reduced", "--recipe", "b", "--data", "larger", "--iterations", "0,1"]
+    heads += ["--option", "table={'3a': (2, 2, 2, 2, 2, 2), '4a': (2, 2, 2, 2, 2, 2)}"]
+    heads += ["--option", "auxiliary=('3a',)", "--option", "auxiliary_dropout=0.0"]
+    assert gradients.main(heads) == 0
+    (found,) = measurements.select("gradients", network="googlenet-reduced")
+    summed, first = (
+        np.array(found.values[f"{name}kernel_gradient_norm"]) for name in ("", "first_output_")
+    )
+    # The loss of the extra classifier reaches what lies below it and nothing above.
+    above = np.array(["_4a_" in name for name in found.values["layer"]])
+    side = np.array([name.startswith("auxiliary") for name in found.values["layer"]])
+    np.testing.assert_allclose(summed[:, above], first[:, above], rtol=1e-4)
+    assert (first[:, side] == 0).all() and (summed[:, side] > 0).all()
+    assert (summed[:, ~above] != first[:, ~above]).all()
+    monkeypatch.setattr(cnnlib.data, "load", images)
     assert gradients.main([*command, "--iterations", "0,4"]) == 2
     assert "--iterations: expected 0 to 3, got (0, 4)" in capsys.readouterr().err
