@@ -322,9 +322,13 @@ EXPERIMENTS = {
             for label, rows in _MODULES.items()
         },
     ),
-    # The auxiliary classifiers: errors, and gradients in the first steps.
+    # The auxiliary classifiers: errors, and what they add to the gradient in the first steps.
     "inception-auxiliary": Experiment("06-inception", _HEADS),
-    "inception-gradients": Experiment("06-inception", _HEADS, measurement="gradients"),
+    "inception-gradients": Experiment(
+        "06-inception",
+        {"with both": dataclasses.replace(_HEADS["with both"], seeds=3)},
+        measurement="gradients",
+    ),
     # What each branch is used for.
     "inception-branches": Experiment("06-inception", {"five modules": _FIVE}, measurement="branches"),
     # Trained until the training images are known by heart: the experiment that the book leads to.
