@@ -17,7 +17,7 @@ OPTIONS = {"stem": ((3, 1, 4), (4, 5)), "table": TABLE}
 
 
 def network(**options):
-    return build("googlenet-reduced", input_shape=(16, 16, 3), **{**OPTIONS, **options})
+    return build("googlenet-reduced", **{**OPTIONS, **options})
 
 
 def pictures(count=40):
@@ -25,7 +25,7 @@ def pictures(count=40):
 
 
 def test_weights_are_those_with_which_a_module_is_read():
-    model = network(auxiliary=("4a",), auxiliary_widths=(2, 3))
+    model = network(auxiliary=("4a",), auxiliary_widths=(2, 3), input_shape=(20, 20, 3))
     # 3a is read by four 1x1 convolutions, one of them behind a pool; 4a by the scores, the classifier beside
     # them left out.
     parts = ("1x1", "3x3_reduce", "5x5_reduce", "pool_proj")
