@@ -54,6 +54,7 @@ def test_a_silenced_branch_has_its_mean_and_the_network_stays_as_it_was():
     kernel = np.zeros(linear.kernel.shape)
     kernel[4:6] = np.random.default_rng(1).normal(size=(2, 10))  # of 4a the maps of its 5x5 alone
     linear.set_weights([kernel, np.zeros(10)])
+    linear.set_weights([kernel, -model.predict(images, verbose=0).mean(0)])
     labels = model.predict(images, verbose=0).argmax(-1)
     assert len(set(labels)) > 1
     found = inception_branches.measure(model, images, labels)
