@@ -152,6 +152,12 @@ def _vgg(network, recipe="simonyan2014-cifar-reduced", seeds=3, **options):
     return Arm(network, recipe, {**narrow, "kernel_initializer": "he_normal", **options}, seeds)
 
 
+def _modules_table(rows):
+    """The table of a small GoogLeNet: two modules, a pool, a third."""
+    first, second, third = rows
+    return {"3a": first, "4a": second, "pool4": (3, 2), "5a": third}
+
+
 _ONE_GROUP = [(*row[:3], 1, *row[4:]) for row in alexnet.REDUCED["table"]]
 _LESS_DEEP = [row for number, row in enumerate(alexnet.REDUCED["table"], start=1) if number != 4]
 _UNCHANGED, _NO_COLOUR = "krizhevsky2012-reduced-no-augmentation", "krizhevsky2012-reduced-no-colour"
@@ -184,6 +190,19 @@ _HALVES = {
 _SMALL = {"class_name": "RandomNormal", "config": {"stddev": 0.05}}
 _STACK = {"widths": (8, 16, 32), "dense": (64,), "dropout": 0, "kernel_initializer": "he_normal"}
 _NOT_NORMALISED = {"recipe": "he2015-cifar-reduced-rate-0.01", "batch_normalization": None}
+# Three modules at equal multiply-accumulates, to 2 % module by module: as in Fig. 2b, as in Fig. 2a, and with
+# one branch alone, behind a 1x1 or not.
+_MODULES = {
+    "four branches": ((16, 16, 24, 4, 8, 8), (24, 24, 40, 8, 16, 16), (48, 32, 64, 12, 24, 24)),
+    "naive": ((12, None, 10, None, 3, None), (9, None, 16, None, 5, None), (24, None, 22, None, 8, None)),
+    "3x3 behind 1x1": ((0, 11, 54, None, 0, 0), (0, 17, 98, None, 0, 0), (0, 24, 160, None, 0, 0)),
+    "3x3 alone": ((0, None, 20, None, 0, 0), (0, None, 88, None, 0, 0), (0, None, 46, None, 0, 0)),
+}
+_FIVE = Arm("googlenet-reduced", "szegedy2014-cifar-fit", seeds=5)
+_HEADS = {
+    "without": _FIVE,
+    "with both": Arm("googlenet-aux-reduced", "szegedy2014-cifar-fit-auxiliary", seeds=5),
+}
 _DISTORTED = "lenet5-distorted-mnist"
 _DENSE = {"recipe": "lenet5-dense-mnist-shortened-9375", "seeds": 5, "output": "dense"}
 
@@ -399,6 +418,28 @@ EXPERIMENTS = {
             "E, 19 layers": _vgg("vgg-e", "simonyan2014-cifar-reduced-longer", 1),
         },
     ),
+    # What the four branches of a module buy.
+    "inception-modules": Experiment(
+        "06-inception",
+        {
+            label: Arm(
+                "googlenet-reduced",
+                "szegedy2014-cifar-reduced",
+                {"stem": ((3, 1, 16), (16, 32)), "table": _modules_table(rows)},
+                seeds=5,
+            )
+            for label, rows in _MODULES.items()
+        },
+    ),
+    # The auxiliary classifiers: errors, and what they add to the gradient in the first steps.
+    "inception-auxiliary": Experiment("06-inception", _HEADS),
+    "inception-gradients": Experiment(
+        "06-inception",
+        {"with both": dataclasses.replace(_HEADS["with both"], seeds=3)},
+        measurement="gradients",
+    ),
+    # What each branch is used for.
+    "inception-branches": Experiment("06-inception", {"five modules": _FIVE}, measurement="branches"),
     # Trained until the training images are known by heart: the experiment that the book leads to.
     "resnet-depth": Experiment("07-resnet", _by_depth("he2015-cifar-fit", more=(20, 56))),
     # All images, cropped and mirrored: what a test error wants.
