@@ -265,6 +265,7 @@ def test_only_the_papers_own_recipes_state_the_constants_of_batch_normalisation(
         ("lenet5", None, None),
         ("krizhe", None, None),
         ("simony", None, None),
+        ("szeged", None, None),
     }
 
 
