@@ -426,7 +426,7 @@ EXPERIMENTS = {
                 "googlenet-reduced",
                 "szegedy2014-cifar-reduced",
                 {"stem": ((3, 1, 16), (16, 32)), "table": _modules_table(rows)},
-                seeds=5,
+                seeds=3,
             )
             for label, rows in _MODULES.items()
         },

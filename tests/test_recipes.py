@@ -272,6 +272,7 @@ def test_only_the_papers_own_recipes_state_the_constants_of_batch_normalisation(
         ("krizhe", None, None),
         ("simony", None, None),
         ("compar", None, None),
+        ("szeged", None, None),
     }
 
 
