@@ -451,7 +451,8 @@ EXPERIMENTS = {
             **{
                 f"{kind}, {rate}": Arm(f"{KINDS[kind]}56", f"he2015-cifar-fit-rate-{rate}", HALF, seeds)
                 for kind, rate, seeds in (
-                    ("plain", 0.03, 2), ("plain", 0.01, 2), ("plain", 0.003, 1), ("residual", 0.01, 1),
+                    ("plain", 0.03, 2), ("plain", 0.01, 2), ("plain", 0.003, 1),
+                    ("residual", 0.03, 1), ("residual", 0.01, 2),
                 )
             },
             "plain 20, 0.003": Arm("cifar-plain-20", "he2015-cifar-fit-rate-0.003", HALF, 1),
@@ -575,7 +576,7 @@ class Idea:
 
 # What each idea bought, for the last chapter: a line an idea, in the order of the papers.
 _1998, _2012, _2014 = "LeCun et al. 1998", "Krizhevsky et al. 2012", "Simonyan, Zisserman 2014"
-_2015, _2016 = "He et al. 2015", "He et al. 2016"
+_SZEGEDY, _2015, _2016 = "Szegedy et al. 2014", "He et al. 2015", "He et al. 2016"
 _LENET5 = "lenet5-ablation", "LeNet-5 of 1998"
 IDEAS = (
     Idea(
@@ -594,14 +595,17 @@ IDEAS = (
         "distorted digits", _1998, "lenet5-result", "1998, distorted digits", "LeNet-5 of 1998", "test_error"
     ),
     Idea("rectified units", _2012, "lenet5-ablation", "rectified units", _LENET5[1], "test_error"),
-    Idea("overlapping pools", _2012, "alexnet-ideas", "all but dropout", "plain pools"),
-    Idea("response normalisation", _2012, "alexnet-ideas", "all but dropout", "no response normalisation"),
-    Idea("dropout", _2012, "alexnet-ideas", "with dropout", "all but dropout"),
-    Idea("changed pictures", _2012, "alexnet-ideas", "all but dropout", "unchanged pictures"),
-    Idea("two groups", _2012, "alexnet-ideas", "all but dropout", "one group"),
+    Idea("overlapping pools", _2012, "alexnet-ideas", "base", "plain pools"),
+    Idea("response normalisation", _2012, "alexnet-ideas", "normalisation", "base"),
+    Idea("dropout", _2012, "alexnet-ideas", "dropout", "base"),
+    Idea("changed pictures", _2012, "alexnet-ideas", "base", "unchanged pictures"),
+    Idea("two groups", _2012, "alexnet-ideas", "base", "one group"),
+    Idea("a fifth convolution", _2012, "alexnet-ideas", "base", "four convolutions"),
     Idea("19 layers, not 11", _2014, "vgg-columns", "E, 19 layers", "A, 11 layers"),
     Idea("3x3 three times, not 7x7", _2014, "vgg-stack", "three of 3x3", "one of 7x7"),
     Idea("1x1 layers added", _2014, "vgg-columns", "C, 16 layers", "B, 13 layers"),
+    Idea("four branches, not 3x3", _SZEGEDY, "inception-modules", "four branches", "3x3 behind 1x1"),
+    Idea("auxiliary classifiers", _SZEGEDY, "inception-auxiliary", "with both", "without"),
     Idea("shortcuts, 20 layers", _2015, "resnet-depth-augmented", "residual 20", "plain 20", "test_error"),
     Idea("shortcuts, 56 layers", _2015, "resnet-depth-augmented", "residual 56", "plain 56", "test_error"),
     Idea("pre-activation, 56 layers", _2016, "resnet-ablation", "pre-activation", "residual", "test_error"),
