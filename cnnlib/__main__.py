@@ -10,6 +10,7 @@ import shlex
 import signal
 import sys
 import textwrap
+import time
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,15 +36,27 @@ def main(arguments: list[str] | None = None) -> int:
         trains = options.command in (train, run_grid)
         again = "; the same command goes on from the last checkpoint" if trains else ""
         print(f"cnnlib: stopped{again}", file=sys.stderr)
-        return 130
+        return _ended(130)
     except Exception as reason:
         if sys.flags.dev_mode:  # python -X dev -m cnnlib: with the traceback
             raise
         named = isinstance(reason, ValueError | TypeError | OSError | FloatingPointError)
         kind = "" if named and str(reason) else f"{type(reason).__name__}: "
         print(f"cnnlib: error: {kind}{' '.join(str(reason).split())}", file=sys.stderr)
-        return 2
+        return _ended(2)
     return 0
+
+
+def _ended(code):
+    """The exit code. One of several processes ends here: JAX would wait for the others for minutes."""
+    devices = sys.modules.get("cnnlib.training.devices")
+    if devices is not None and devices.processes() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if devices.first():
+            time.sleep(5)  # with this one JAX ends the others, who may have something to say, too
+        os._exit(code)
+    return code
 
 
 def _parser():
@@ -76,6 +89,9 @@ def _parser():
         default="runs",
         metavar="D",
         help="folder for checkpoints, one in it for each run (default: runs)",
+    )
+    command.add_argument(
+        "--devices", type=_count, metavar="N", help="compute each run on N devices together (JAX)"
     )
     add_options(command)
     command.set_defaults(command=train)
@@ -175,6 +191,7 @@ def train(options: argparse.Namespace) -> None:
     """Train one run a seed, one after another; skip those that are recorded."""
     from cnnlib import data as data_sets
     from cnnlib import models, recipes, records, training
+    from cnnlib.training import devices
 
     recipe = recipes.get(options.recipe)
     if options.iterations is not None:
@@ -186,22 +203,25 @@ def train(options: argparse.Namespace) -> None:
     run = {"network": network, "options": records.plain_options(dict(options.option))}
     run |= {"recipe": recipe, "data": data}
 
-    for seed in options.seeds:
-        name = records.file_name(network, run["options"], recipe.name, data.name, seed)
-        if options.record and (found := records.find(**run, seed=seed)):
-            print(f"seed {seed}: already recorded in {name}, test error {found.test_error:.2f} %: skipped")
-            continue
-        print(f"seed {seed}: {network} on {data.name} after {recipe.name}", flush=True)
-        done = training.run(
-            **run,
-            seed=seed,
-            directory=pathlib.Path(options.directory) / name.removesuffix(".json"),
-            record=options.record,
-            verbose=1 if sys.stdout.isatty() else 2,
-        )
-        print(f"seed {seed}: test error {done.history.test_error[-1]:.2f} % after the last epoch")
-        if done.record:
-            print(f"seed {seed}: recorded in {done.record}")
+    with devices.several(options.devices):
+        # Of several processes only the first one speaks.
+        say = functools.partial(print, flush=True) if devices.first() else lambda text: None
+        for seed in options.seeds:
+            name = records.file_name(network, run["options"], recipe.name, data.name, seed)
+            if options.record and (found := devices.from_first(records.find, **run, seed=seed)):
+                say(f"seed {seed}: already recorded in {name}, test error {found.test_error:.2f} %: skipped")
+                continue
+            say(f"seed {seed}: {network} on {data.name} after {recipe.name}")
+            done = training.run(
+                **run,
+                seed=seed,
+                directory=pathlib.Path(options.directory) / name.removesuffix(".json"),
+                record=options.record,
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
+            say(f"seed {seed}: test error {done.history.test_error[-1]:.2f} % after the last epoch")
+            if done.record:
+                say(f"seed {seed}: recorded in {done.record}")
 
 
 def list_records(options: argparse.Namespace) -> None:

@@ -160,19 +160,27 @@ def _nin(recipe="lin2013-cifar-reduced", seeds=3, neck=16, head="global average"
 
 
 _NO_1X1 = [[5, 32, "max"], [5, 32, "average"], [3, None, "global average"]]
+
+
+def _modules_table(rows):
+    """The table of a small GoogLeNet: two modules, a pool, a third."""
+    first, second, third = rows
+    return {"3a": first, "4a": second, "pool4": (3, 2), "5a": third}
+
+
 _ONE_GROUP = [(*row[:3], 1, *row[4:]) for row in alexnet.REDUCED["table"]]
 _LESS_DEEP = [row for number, row in enumerate(alexnet.REDUCED["table"], start=1) if number != 4]
 _UNCHANGED, _NO_COLOUR = "krizhevsky2012-reduced-no-augmentation", "krizhevsky2012-reduced-no-colour"
 _ALEXNET_IDEAS = {
-    "base": _alexnet(seeds=6),
-    "plain pools": _alexnet(seeds=6, pool=(2, 2)),
-    "normalisation": _alexnet(seeds=6, response_normalization={"alpha": 0.1}),
-    "one group": _alexnet(seeds=6, table=_ONE_GROUP),
-    "four convolutions": _alexnet(seeds=6, table=_LESS_DEEP),
-    "dropout": _alexnet(seeds=6, dropout=0.5),
-    "unchanged pictures": _alexnet(_UNCHANGED, seeds=6),
-    "no shift of colours": _alexnet(_NO_COLOUR, seeds=6),
-    "dropout, unchanged pictures": _alexnet(_UNCHANGED, seeds=6, dropout=0.5),
+    "base": _alexnet(seeds=4),
+    "plain pools": _alexnet(seeds=4, pool=(2, 2)),
+    "normalisation": _alexnet(seeds=4, response_normalization={"alpha": 0.1}),
+    "one group": _alexnet(seeds=4, table=_ONE_GROUP),
+    "four convolutions": _alexnet(seeds=4, table=_LESS_DEEP),
+    "dropout": _alexnet(seeds=4, dropout=0.5),
+    "unchanged pictures": _alexnet(_UNCHANGED, seeds=4),
+    "no shift of colours": _alexnet(_NO_COLOUR, seeds=4),
+    "dropout, unchanged pictures": _alexnet(_UNCHANGED, seeds=4, dropout=0.5),
 }
 _FOUR_LAYERS = {
     "table": ((5, 1, 32, 1, 0, "pool"), (5, 1, 32, 1, 0, "pool"), (5, 1, 64, 1, 0, "")),
@@ -192,8 +200,98 @@ _HALVES = {
 _SMALL = {"class_name": "RandomNormal", "config": {"stddev": 0.05}}
 _STACK = {"widths": (8, 16, 32), "dense": (64,), "dropout": 0, "kernel_initializer": "he_normal"}
 _NOT_NORMALISED = {"recipe": "he2015-cifar-reduced-rate-0.01", "batch_normalization": None}
+# Three modules at equal multiply-accumulates, to 2 % module by module: as in Fig. 2b, as in Fig. 2a, and with
+# one branch alone, behind a 1x1 or not.
+_MODULES = {
+    "four branches": ((16, 16, 24, 4, 8, 8), (24, 24, 40, 8, 16, 16), (48, 32, 64, 12, 24, 24)),
+    "naive": ((12, None, 10, None, 3, None), (9, None, 16, None, 5, None), (24, None, 22, None, 8, None)),
+    "3x3 behind 1x1": ((0, 11, 54, None, 0, 0), (0, 17, 98, None, 0, 0), (0, 24, 160, None, 0, 0)),
+    "3x3 alone": ((0, None, 20, None, 0, 0), (0, None, 88, None, 0, 0), (0, None, 46, None, 0, 0)),
+}
+_FIVE = Arm("googlenet-reduced", "szegedy2014-cifar-fit", seeds=5)
+_HEADS = {
+    "without": _FIVE,
+    "with both": Arm("googlenet-aux-reduced", "szegedy2014-cifar-fit-auxiliary", seeds=5),
+}
 _DISTORTED = "lenet5-distorted-mnist"
 _DENSE = {"recipe": "lenet5-dense-mnist-shortened-9375", "seeds": 5, "output": "dense"}
+
+# All networks side by side, each in a form for 32x32x3 of about four million multiply-accumulates, with He's
+# random weights and without dropout, which so few passes do not need.
+_HE = {"kernel_initializer": "he_normal"}
+_HE_NO_DROPOUT = {**_HE, "dropout": 0.0}
+_FOURTEEN = {"widths": (6, 12, 26)}
+COMPARED = {
+    # Three times the maps of 1998, about.
+    "LeNet-5": ("lenet5-modern", {"widths": (19, 50, 370, 260)}),
+    # An eighth of the maps; windows of 5x5 in the first layer, and no second graphics card.
+    "AlexNet": (
+        "alexnet-ungrouped",
+        {
+            "table": (
+                (5, 1, 12, 1, 0, "normalise pool"),
+                (5, 1, 32, 1, 0, "normalise pool"),
+                (3, 1, 46, 1, 0, ""),
+                (3, 1, 46, 1, 0, ""),
+                (3, 1, 32, 1, 0, "pool"),
+            ),
+            "response_normalization": alexnet.REDUCED["response_normalization"],
+            "dense": (128, 128),
+            "dense_bias": 0,
+            **_HE_NO_DROPOUT,
+        },
+    ),
+    "VGG": ("vgg-a", {"widths": (10, 20, 40, 80, 80), "dense": (128, 128), **_HE_NO_DROPOUT}),
+    "NiN": (
+        "nin",
+        {
+            "table": (
+                (5, 20, 17, 11, "max"),
+                (5, 20, 20, 20, "average"),
+                (3, 20, 20, None, "global average"),
+            ),
+            **_HE_NO_DROPOUT,
+        },
+    ),
+    # An eighth of the maps of Table 1, four of its nine modules, and a first layer that leaves the size.
+    "GoogLeNet": (
+        "googlenet",
+        {
+            "stem": ((3, 1, 12), (12, 24)),
+            "table": {
+                "3a": (8, 12, 16, 2, 4, 4),
+                "3b": (16, 16, 24, 4, 12, 8),
+                "pool3": (3, 2),
+                "4a": (24, 12, 26, 2, 6, 8),
+                "pool4": (3, 2),
+                "5b": (48, 24, 48, 6, 16, 16),
+            },
+            **_HE_NO_DROPOUT,
+        },
+    ),
+    "plain 14": ("cifar-plain-14", _FOURTEEN),
+    "ResNet 14": ("cifar-resnet-14", _FOURTEEN),
+    # The control: a residual network that is not normalised. With He's weights its sums would grow from block
+    # to block; Glorot's are smaller.
+    "ResNet 14, not normalised": (
+        "cifar-resnet-14",
+        {**_FOURTEEN, "batch_normalization": None, "kernel_initializer": "glorot_normal"},
+    ),
+}
+
+# The rate of each: of the three of "comparison-rates", the one with the least error on held-out images.
+RATES = {
+    "LeNet-5": 0.01,
+    "AlexNet": 0.03,
+    "VGG": 0.01,
+    "NiN": 0.01,
+    "GoogLeNet": 0.01,
+    "plain 14": 0.03,
+    "ResNet 14": 0.1,
+    "ResNet 14, not normalised": 0.03,
+}
+# Two passes: what a laptop does in half a minute.
+_TWO_PASSES = recipes.COMPARISON_CIFAR.shortened(iterations=313)
 
 EXPERIMENTS = {
     "lenet5-result": Experiment(
@@ -325,9 +423,9 @@ EXPERIMENTS = {
     "vgg-columns-longer": Experiment(
         "04-vgg",
         {
-            "A, 11 layers": _vgg("vgg-a", "simonyan2014-cifar-reduced-longer"),
-            "D, 16 layers": _vgg("vgg-d", "simonyan2014-cifar-reduced-longer"),
-            "E, 19 layers": _vgg("vgg-e", "simonyan2014-cifar-reduced-longer"),
+            "A, 11 layers": _vgg("vgg-a", "simonyan2014-cifar-reduced-longer", 1),
+            "D, 16 layers": _vgg("vgg-d", "simonyan2014-cifar-reduced-longer", 1),
+            "E, 19 layers": _vgg("vgg-e", "simonyan2014-cifar-reduced-longer", 1),
         },
     ),
     # Few images, many passes: does the average of each map hold overfitting back, and does it matter that
@@ -353,6 +451,28 @@ EXPERIMENTS = {
     "nin-neck": Experiment(
         "05-one-by-one", {str(neck): _nin(seeds=5, neck=neck) for neck in (2, 4, 8, 16, 32)}
     ),
+    # What the four branches of a module buy.
+    "inception-modules": Experiment(
+        "06-inception",
+        {
+            label: Arm(
+                "googlenet-reduced",
+                "szegedy2014-cifar-reduced",
+                {"stem": ((3, 1, 16), (16, 32)), "table": _modules_table(rows)},
+                seeds=3,
+            )
+            for label, rows in _MODULES.items()
+        },
+    ),
+    # The auxiliary classifiers: errors, and what they add to the gradient in the first steps.
+    "inception-auxiliary": Experiment("06-inception", _HEADS),
+    "inception-gradients": Experiment(
+        "06-inception",
+        {"with both": dataclasses.replace(_HEADS["with both"], seeds=3)},
+        measurement="gradients",
+    ),
+    # What each branch is used for.
+    "inception-branches": Experiment("06-inception", {"five modules": _FIVE}, measurement="branches"),
     # Trained until the training images are known by heart: the experiment that the book leads to.
     "resnet-depth": Experiment("07-resnet", _by_depth("he2015-cifar-fit", more=(20, 56))),
     # All images, cropped and mirrored: what a test error wants.
@@ -364,7 +484,8 @@ EXPERIMENTS = {
             **{
                 f"{kind}, {rate}": Arm(f"{KINDS[kind]}56", f"he2015-cifar-fit-rate-{rate}", HALF, seeds)
                 for kind, rate, seeds in (
-                    ("plain", 0.03, 2), ("plain", 0.01, 2), ("plain", 0.003, 1), ("residual", 0.01, 1),
+                    ("plain", 0.03, 2), ("plain", 0.01, 2), ("plain", 0.003, 1),
+                    ("residual", 0.03, 1), ("residual", 0.01, 2),
                 )
             },
             "plain 20, 0.003": Arm("cifar-plain-20", "he2015-cifar-fit-rate-0.003", HALF, 1),
@@ -418,7 +539,110 @@ EXPERIMENTS = {
         },
         gpu=True,
     ),
+    "comparison": Experiment(
+        "08-comparison",
+        {
+            label: Arm(network, _TWO_PASSES.at_rate(RATES[label]).name, options)
+            for label, (network, options) in COMPARED.items()
+        },
+    ),
+    # Which rate is each network's: the error on training images that are held out, by tools/rates.py.
+    "comparison-rates": Experiment(
+        "08-comparison",
+        {
+            label: Arm(network, "comparison-cifar", options, 1)
+            for label, (network, options) in COMPARED.items()
+        },
+        measurement="rates",
+    ),
+    # What a batch of each costs in time, by tools/times.py.
+    "comparison-times": Experiment(
+        "08-comparison",
+        {
+            label: Arm(network, "comparison-cifar", options, 1)
+            for label, (network, options) in COMPARED.items()
+        },
+        measurement="times",
+    ),
 }  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Idea:
+    """One idea of a paper, and the two arms that tell what it changed here.
+
+    Attributes:
+        text: the idea, in a few words.
+        paper: authors and year.
+        experiment: a name of ``EXPERIMENTS``; its chapter says more.
+        with_it, without_it: two of its arms.
+        quantity: of ``cnnlib.records.difference``.
+    """
+
+    text: str
+    paper: str
+    experiment: str
+    with_it: str
+    without_it: str
+    quantity: str = "final_test_error"
+
+    @property
+    def chapter(self) -> str:
+        """The notebook that reads the experiment, without its suffix."""
+        return get(self.experiment).chapter
+
+    def difference(self, directory=None) -> "records.Difference":
+        """The quantity with the idea less without it, in points; paired over the seeds that both arms have.
+
+        Args:
+            directory: see ``cnnlib.records.folder``.
+
+        Raises:
+            ValueError: fewer than two seeds in common.
+        """
+        runs = get(self.experiment).recorded(directory)
+        with_it, without_it = runs[self.with_it], runs[self.without_it]
+        seeds = {run.seed for run in with_it} & {run.seed for run in without_it}
+        pair = ([run for run in part if run.seed in seeds] for part in (with_it, without_it))
+        return records.difference(*pair, self.quantity)
+
+
+# What each idea bought, for the last chapter: a line an idea, in the order of the papers.
+_1998, _2012, _2014 = "LeCun et al. 1998", "Krizhevsky et al. 2012", "Simonyan, Zisserman 2014"
+_SZEGEDY, _2015, _2016 = "Szegedy et al. 2014", "He et al. 2015", "He et al. 2016"
+_LENET5 = "lenet5-ablation", "LeNet-5 of 1998"
+IDEAS = (
+    Idea(
+        "a table of links",
+        _1998,
+        "lenet5-ablation",
+        "LeNet-5 of 1998",
+        "every pair of S2 and C3",
+        "test_error",
+    ),
+    Idea("trained subsampling", _1998, *_LENET5, "max pooling", "test_error"),
+    Idea(
+        "distances, not scores", _1998, "lenet5-ablation", "LeNet-5 of 1998", "scores, softmax", "test_error"
+    ),
+    Idea(
+        "distorted digits", _1998, "lenet5-result", "1998, distorted digits", "LeNet-5 of 1998", "test_error"
+    ),
+    Idea("rectified units", _2012, "lenet5-ablation", "rectified units", _LENET5[1], "test_error"),
+    Idea("overlapping pools", _2012, "alexnet-ideas", "base", "plain pools"),
+    Idea("response normalisation", _2012, "alexnet-ideas", "normalisation", "base"),
+    Idea("dropout", _2012, "alexnet-ideas", "dropout", "base"),
+    Idea("changed pictures", _2012, "alexnet-ideas", "base", "unchanged pictures"),
+    Idea("two groups", _2012, "alexnet-ideas", "base", "one group"),
+    Idea("a fifth convolution", _2012, "alexnet-ideas", "base", "four convolutions"),
+    Idea("19 layers, not 11", _2014, "vgg-columns", "E, 19 layers", "A, 11 layers"),
+    Idea("3x3 three times, not 7x7", _2014, "vgg-stack", "three of 3x3", "one of 7x7"),
+    Idea("1x1 layers added", _2014, "vgg-columns", "C, 16 layers", "B, 13 layers"),
+    Idea("four branches, not 3x3", _SZEGEDY, "inception-modules", "four branches", "3x3 behind 1x1"),
+    Idea("auxiliary classifiers", _SZEGEDY, "inception-auxiliary", "with both", "without"),
+    Idea("shortcuts, 20 layers", _2015, "resnet-depth-augmented", "residual 20", "plain 20", "test_error"),
+    Idea("shortcuts, 56 layers", _2015, "resnet-depth-augmented", "residual 56", "plain 56", "test_error"),
+    Idea("pre-activation, 56 layers", _2016, "resnet-ablation", "pre-activation", "residual", "test_error"),
+)
 
 
 def macs(arm: Arm) -> int:

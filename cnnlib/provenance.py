@@ -44,7 +44,24 @@ def _version(package):
 
 
 def device() -> str:
-    """What the backend computes on, in words: "AMD EPYC, 2 cores" or the GPU's name."""
+    """What the backend computes on, in words: "AMD EPYC, 2 cores" or the GPU's name.
+
+    Several: "4 devices in 2 processes: " and what the first one is.
+    """
+    import keras
+
+    active = keras.distribution.distribution()
+    if active is None:
+        return _one_device()
+    import jax
+
+    count, processes = active.device_mesh.devices.size, jax.process_count()
+    words = f"{count} devices in {processes} process{'es' if processes != 1 else ''}"
+    return f"{words}: {_one_device()}"
+
+
+def _one_device():
+    """What this process computes on."""
     import keras
 
     backend = keras.backend.backend()

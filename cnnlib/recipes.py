@@ -482,6 +482,52 @@ LIN2013_CIFAR_FIT = dataclasses.replace(
     LIN2013_CIFAR_REDUCED, name="lin2013-cifar-fit", iterations=1_575, train_size=2_000
 )
 
+# Szegedy et al. 2014, section 6: momentum .9 and a rate that falls by 4 % every eight passes, on several
+# machines at once (asynchronous); rate, batch, decay and length it does not print. Within a laptop's reach: 4
+# passes over 10,000 images of CIFAR-10 at half their side, a cosine for the drops, no decay.
+SZEGEDY2014_CIFAR_REDUCED = Recipe(
+    name="szegedy2014-cifar-reduced",
+    batch_size=64,
+    iterations=625,
+    learning_rate=0.03,
+    schedule="cosine",
+    pixels="standardized",
+    augmentation="crop-and-mirror",
+    pad=2,
+    train_size=10_000,
+    image_size=16,
+)
+
+# Few images, unchanged, 16 passes, so that there is something to regularise; and the same for networks with
+# both auxiliary classifiers (section 5).
+SZEGEDY2014_CIFAR_FIT = dataclasses.replace(
+    SZEGEDY2014_CIFAR_REDUCED,
+    name="szegedy2014-cifar-fit",
+    batch_size=32,
+    iterations=1000,
+    learning_rate=0.02,
+    augmentation="none",
+    train_size=2_000,
+)
+SZEGEDY2014_CIFAR_FIT_AUXILIARY = dataclasses.replace(
+    SZEGEDY2014_CIFAR_FIT, name="szegedy2014-cifar-fit-auxiliary", loss_weights=(1.0, 0.3, 0.3)
+)
+
+# One recipe for all networks side by side: 10,000 images of CIFAR-10, up to three passes. Momentum and decay
+# are those of Krizhevsky et al. 2012 and of Simonyan and Zisserman 2014, crops and mirrors of He et al. 2015.
+# Each network gets its own rate, of the same three: ``cnnlib.experiments.RATES``.
+COMPARISON_CIFAR = Recipe(
+    name="comparison-cifar",
+    batch_size=64,
+    iterations=469,
+    learning_rate=0.03,
+    schedule="cosine",
+    weight_decay=5e-4,
+    pixels="standardized",
+    augmentation="crop-and-mirror",
+    train_size=10_000,
+)
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -507,6 +553,10 @@ RECIPES = {
         SIMONYAN2014_CIFAR_HALF_SIDE_LONGER,
         LIN2013_CIFAR_REDUCED,
         LIN2013_CIFAR_FIT,
+        COMPARISON_CIFAR,
+        SZEGEDY2014_CIFAR_REDUCED,
+        SZEGEDY2014_CIFAR_FIT,
+        SZEGEDY2014_CIFAR_FIT_AUXILIARY,
     )
 }
 

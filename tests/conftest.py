@@ -16,6 +16,7 @@ SLOW = {
     "test_account.py": ("test_keras_applications",),
     "test_training.py": ("test",),
     "test_resuming.py": ("test",),
+    "test_devices.py": ("_train_as_one_does", "is_killed", "refuse_the_same"),
     "test_command_line.py": ("test_train_",),
     "test_models.py": ("cifar-resnet-1202",),
     "test_project.py": ("test_what_the_readme_shows", "test_a_warning_stops_the_build"),
@@ -24,6 +25,7 @@ SLOW = {
     "test_measurements.py": ("test_the_tool_records",),
     "test_alexnet_filters.py": ("test_the_tool_records",),
     "test_vgg.py": ("test_the_tool",),
+    "test_comparison.py": ("test_the_tool_records", "diverges", "what_is_timed"),
 }
 
 

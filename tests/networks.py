@@ -42,6 +42,8 @@ REDUCED = {
     },
     "googlenet": SMALL_GOOGLENET,
     "googlenet-aux": SMALL_GOOGLENET,
+    "googlenet-reduced": SMALL_GOOGLENET,
+    "googlenet-aux-reduced": SMALL_GOOGLENET,
     "plain-18": {**SMALL_RESNET, "table": ("basic", (1, 1, 2, 1))},
     "resnet-18": {**SMALL_RESNET, "table": ("basic", (1, 1, 2, 1))},
     "resnet-50": {**SMALL_RESNET, "table": ("bottleneck", (2, 1, 1, 1))},

@@ -118,7 +118,7 @@ def test_other_names_of_a_network_are_recorded_under_its_own(capsys, monkeypatch
         (["account", "cifar-resnet-08"], "unknown network 'cifar-resnet-08'"),
         (["train", "lenet6", *TRAIN[2:]], "unknown network 'lenet6'"),
         ([*TRAIN[:3], "nist", *TRAIN[4:]], "'nist'"),
-        ([*TRAIN[:5], "he2016", *TRAIN[6:]], "unknown recipe 'he2016'; known: he2015-cifar"),
+        ([*TRAIN[:5], "he2016", *TRAIN[6:]], "unknown recipe 'he2016'; known: comparison-cifar"),
         ([*TRAIN[:-1], "0"], "cannot be shortened to 0"),
         ([*TRAIN, "--option", "pooling=mean"], "pooling"),
         ([*TRAIN, "--option", "table={1, 2}"], "option table: a record cannot hold {1, 2}"),

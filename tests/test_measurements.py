@@ -153,6 +153,20 @@ def test_a_network_without_convolutions_is_refused():
 
 
 @tensorflow_only
+def test_the_losses_of_several_outputs_are_added_with_their_weights():
+    """Gradients are linear in them: of two equal outputs each gives a half."""
+    one = two_layers()
+    two = keras.Model(one.input, [one.output, layers.Activation("linear")(one.output)])
+    images, labels = np.array([[[[1.0, 3]]], [[[2, 0]]]], "float32"), np.array([1, 0])
+    alone = probes.by_layer(one, images, labels)["kernel_gradient_norm"]
+    for weights, factor in (((1.0, 0.3), 1.3), ((1.0, 0.0), 1.0), ((0.0, 0.5), 0.5)):
+        found = probes.by_layer(two, images, labels, loss_weights=weights)["kernel_gradient_norm"]
+        np.testing.assert_allclose(found, np.multiply(factor, alone), rtol=1e-5)
+    with pytest.raises(ValueError, match="loss_weights: expected 2, one an output of"):
+        probes.by_layer(two, images, labels)
+
+
+@tensorflow_only
 def test_the_tool_records_what_training_by_the_recipe_passes_through(monkeypatch, tmp_path, capsys):
     def images(name, **size):
         generator = np.random.default_rng(5)
@@ -174,5 +188,28 @@ def test_the_tool_records_what_training_by_the_recipe_passes_through(monkeypatch
         np.linalg.norm(layer.kernel) for layer in trained.model.layers if isinstance(layer, layers.Conv2D)
     ]
     np.testing.assert_allclose(found.values["kernel_norm"][1], norms, rtol=1e-4)
+    both = dataclasses.replace(recipe, name="b", loss_weights=(1.0, 0.3), image_size=16, batch_size=8)
+    monkeypatch.setitem(gradients.recipes.RECIPES, "b", both)
+    generator = np.random.default_rng(5)
+    x = generator.integers(0, 256, (256, 16, 16, 3), "uint8")
+    larger = Dataset("larger", x, np.arange(256) % 10, x[:10], np.arange(10), list("0123456789"))
+    monkeypatch.setattr(cnnlib.data, "load", lambda *given, **size: larger)
+    heads = ["googlenet-reduced", "--recipe", "b", "--data", "larger", "--iterations", "0,1"]
+    heads += ["--option", "table={'3a': (2, 2, 2, 2, 2, 2), '4a': (2, 2, 2, 2, 2, 2)}"]
+    heads += ["--option", "auxiliary=('3a',)", "--option", "auxiliary_dropout=0.0"]
+    assert gradients.main(heads) == 0
+    (found,) = measurements.select("gradients", network="googlenet-reduced")
+    summed, first = (
+        np.array(found.values[f"{name}kernel_gradient_norm"]) for name in ("", "first_output_")
+    )
+    # The loss of the extra classifier reaches what lies below it and nothing above.
+    above = np.array(["_4a_" in name for name in found.values["layer"]])
+    side = np.array([name.startswith("auxiliary") for name in found.values["layer"]])
+    np.testing.assert_allclose(summed[:, above], first[:, above], rtol=1e-4)
+    assert (first[:, side] == 0).all() and (summed[:, side] > 0).any()
+    below = ~above & ~side
+    reached = first[:, below] > 0  # behind a ReLU that is never on there is no gradient
+    assert reached.any() and (summed[:, below] != first[:, below])[reached].all()
+    monkeypatch.setattr(cnnlib.data, "load", images)
     assert gradients.main([*command, "--iterations", "0,4"]) == 2
     assert "--iterations: expected 0 to 3, got (0, 4)" in capsys.readouterr().err

@@ -34,6 +34,8 @@ COUNTS = {
     "cifar-resnet-1202": (19_421_274, 2_829_238_912),
     "googlenet": (6_998_552, 1_582_671_872),
     "googlenet-aux": (13_378_280, 1_591_044_096),
+    "googlenet-reduced": (48_501, 2_162_624),
+    "googlenet-aux-reduced": (69_833, 2_189_888),
     "lenet5": (60_000, 325_680),
     "lenet5-modern": (61_706, 416_520),
     "nin": (966_986, 222_486_528),
@@ -58,7 +60,7 @@ FIELDS = {
     **{"vgg-a": 150, "vgg-a-lrn": 150, "vgg-b": 156, "vgg-d": 212, "vgg-e": 268},
     **{"plain-18": 435, "resnet-18": 435, "plain-34": 899, "resnet-34": 899},
     **{"resnet-50": 483, "resnet-101": 1027, "resnet-152": 1507},
-    **{"googlenet": 715, "googlenet-aux": 715},
+    **{"googlenet": 715, "googlenet-aux": 715, "googlenet-reduced": 61, "googlenet-aux-reduced": 61},
     **{f"cifar-{kind}-{n}": field for kind in ("plain", "resnet") for n, field in (
         (20, 81), (32, 137), (44, 193), (56, 249), (110, 501)
     )},
@@ -264,7 +266,10 @@ def test_a_convolution_has_biases_unless_batch_normalisation_follows(paper):
     assert len(norms) == (len(convolutions) if network.name in NORMALISED else 0)
 
 
-@of_each([name for name in COUNTS if name.startswith(("plain", "resnet", "googlenet"))])
+PAPERS_STEM = ("plain", "resnet", "googlenet")
+
+
+@of_each([name for name in COUNTS if name.startswith(PAPERS_STEM) and "reduced" not in name])
 def test_the_first_layers_are_padded_on_both_sides(paper):
     network, account = paper
     assert account.row("conv1").offset == -3

@@ -84,9 +84,13 @@ def count_googlenet(o):
             sides = [-(-n // row[1]) for n in sides]
             continue
         a, b, bb, c, cc, d = row
-        count += sum(convolution(1, before, maps) for maps in (a, b, c, d))
-        count += convolution(3, b, bb) + convolution(5, c, cc)
-        before = a + bb + cc + d
+        count += convolution(1, before, a) if a else 0
+        for side, reduce, maps in ((3, b, bb), (5, c, cc)):
+            if maps:
+                count += 0 if reduce is None else convolution(1, before, reduce)
+                count += convolution(side, before if reduce is None else reduce, maps)
+        count += convolution(1, before, d) if d else 0
+        before = a + bb + cc + (before if d is None else d)
         if part in o["auxiliary"]:
             maps, units = o["auxiliary_widths"]
             positions = math.prod((n - 5) // 3 + 1 for n in sides)
@@ -122,6 +126,7 @@ def tables(*columns, most=3):
 
 
 MAPS = st.integers(1, 6)
+PROJECTION = st.one_of(MAPS, st.none(), st.just(0))
 WIDTHS = st.lists(MAPS, min_size=1, max_size=4)
 CHANNELS = st.integers(1, 3)
 SHARED = {
@@ -198,7 +203,10 @@ FAMILIES = {
         "stem": st.tuples(st.tuples(MAPS, st.integers(1, 2), MAPS), st.tuples(MAPS, MAPS)),
         "table": st.dictionaries(
             st.sampled_from(["3a", "3b", "4a"]),
-            st.one_of(st.tuples(*[MAPS] * 6), st.tuples(st.integers(1, 3), st.integers(1, 2))),
+            st.one_of(
+                st.tuples(MAPS, *[st.one_of(MAPS, st.none()), st.one_of(MAPS, st.just(0))] * 2, PROJECTION),
+                st.tuples(st.integers(1, 3), st.integers(1, 2)),
+            ),
             max_size=3,
         ),
         "auxiliary": st.lists(st.sampled_from(["3a", "4a"]), max_size=1),
@@ -310,6 +318,10 @@ BAD = {
         ({"auxiliary": ("pool2",)}, "auxiliary: expected one of '3a', '3b'"),
         ({"table": {"3a": (1, 2, 3)}}, "table: expected side and stride of a pool or #1x1, #3x3 reduce"),
         ({"table": 5}, "table: expected a dictionary of rows, got 5"),
+        ({"table": {"3a": (8, 0, 8, 4, 4, 4)}}, "table: #3x3 reduce: expected a whole number from 1"),
+        ({"table": {"3a": (8, 4, None, 4, 4, 4)}}, "table: #3x3: expected a whole number, got None"),
+        ({"table": {"3a": (0, 4, 0, 4, 0, 0)}}, "table: expected a branch with maps, got (0, 4, 0, 4, 0, 0)"),
+        ({"response_normalization": {"a": 1}}, "response_normalization: expected one of 'k', 'n', 'alpha',"),
         ({"stem": ()}, "stem: expected a tuple of 2 values, got ()"),
     ],
     "googlenet-aux": [
@@ -432,6 +444,20 @@ def test_pools_stand_where_the_table_of_googlenet_says():
     network = small("googlenet", table=table)
     sides = [network.get_layer(name).output.shape[1] for name in ("inception_3a", "first", "second")]
     assert sides == [18, 9, 3]
+
+
+def test_a_row_of_googlenet_leaves_out_what_it_says():
+    """Fig. 2a has no 1x1 before the 3x3, before the 5x5 and behind the pool, which keeps all its maps."""
+    table = {"3a": (6, None, 8, None, 4, None), "3b": (0, 5, 7, 5, 0, 0)}
+    network = small("googlenet", table=table, response_normalization=None)
+    names = {layer.name.removeprefix("inception_") for layer in network.layers if "inception" in layer.name}
+    assert names == {"3a", "3a_1x1", "3a_3x3", "3a_5x5", "3a_pool", "3b", "3b_3x3_reduce", "3b_3x3"}
+    before = network.get_layer("conv2").output.shape[-1]
+    assert network.get_layer("inception_3a").output.shape[-1] == 6 + 8 + 4 + before
+    assert network.get_layer("inception_3a_5x5").kernel.shape == (5, 5, before, 4)
+    assert network.get_layer("inception_3b").output.shape[-1] == 7
+    assert not [layer.name for layer in network.layers if "norm" in layer.name]
+    assert small("googlenet").get_layer("norm2").alpha == 1e-4
 
 
 def test_every_public_function_has_type_hints_and_documents_its_options():

@@ -354,6 +354,7 @@ def test_a_warning_stops_the_build_of_the_book(tmp_path):
     shutil.copytree(ROOT / "book/_static", tmp_path / "book/_static")
     shutil.copytree(ROOT / "tools", tmp_path / "tools")
     shutil.copy(ROOT / "_config.yml", tmp_path)
+    shutil.copy(ROOT / "book/references.bib", tmp_path / "book")
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\n")
     command = [
         Path(sys.executable).parent / "jupyter-book", "build", "book", "--config", "_config.yml",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cnnlib import recipes
+from cnnlib.models import googlenet
 from cnnlib.recipes import (
     HE2015_CIFAR,
     HE2015_CIFAR_REDUCED,
@@ -113,6 +114,21 @@ def test_nins_short_recipes_differ_in_images_and_time_alone():
     assert reduced.passes(50_000) == 4 and fit.passes(50_000) == pytest.approx(25, abs=0.5)
     same = {"name": "same", "iterations": 1, "train_size": 1}
     assert dataclasses.replace(reduced, **same) == dataclasses.replace(fit, **same)
+
+
+def test_the_recipe_of_the_comparison_has_three_passes_of_ten_thousand():
+    recipe = recipes.COMPARISON_CIFAR
+    assert recipe.images_used(50_000) == 10_000 and recipe.epoch_ends(50_000) == [157, 314, 469]
+    assert 3 <= recipe.passes(50_000) < 3.01 and recipe.rate(0) == 0.03
+
+
+def test_googlenets_short_recipes_differ_in_images_and_heads_alone():
+    reduced, fit, both = (recipes.get(f"szegedy2014-cifar-{n}") for n in ("reduced", "fit", "fit-auxiliary"))
+    assert reduced.momentum == 0.9 and reduced.passes(50_000) == 4 and fit.passes(50_000) == 16
+    assert (reduced.augmentation, fit.augmentation) == ("crop-and-mirror", "none")
+    assert both.loss_weights == googlenet.LOSS_WEIGHTS and fit.loss_weights == (1.0,)
+    others = {"name": fit.name, "loss_weights": fit.loss_weights}
+    assert dataclasses.replace(both, **others) == fit
 
 
 def test_rates_drop_exactly_at_their_iterations():
@@ -263,11 +279,13 @@ def test_only_the_papers_own_recipes_state_the_constants_of_batch_normalisation(
         ("krizhe", None, None),
         ("simony", None, None),
         ("lin201", None, None),
+        ("compar", None, None),
+        ("szeged", None, None),
     }
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(ValueError, match="unknown recipe 'he2016'; known: he2015-cifar, he2015-cifar-fit"):
+    with pytest.raises(ValueError, match=r"unknown recipe 'he2016'; known: .*he2015-cifar, he2015-cifar-fit"):
         recipes.get("he2016")
 
 
@@ -304,7 +322,7 @@ def test_a_changed_recipe_is_found_by_its_name(name, recipe):
     ],
 )
 def test_no_other_name_is_one(name):
-    with pytest.raises(ValueError, match=r"unknown recipe .*; known: he2015-cifar, .* -shortened-ITERATIONS"):
+    with pytest.raises(ValueError, match=r"unknown recipe .*; known: .*he2015-cifar.* -shortened-ITERATIONS"):
         recipes.get(name)
 
 

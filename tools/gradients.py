@@ -7,7 +7,8 @@ Before the first iteration and after 1, 10, 100 and 1,000, on the first 128 trai
 uses, with the batch's own statistics. The steps are those of ``python -m cnnlib train`` with the same
 arguments; training ends with the last measurement. It goes where ``cnnlib.records.measurements.folder``
 says, as "gradients"; its values: ``iterations``, how many ``images``, the names in ``layer``, and of the rest
-of what ``cnnlib.probes.by_layer`` gives one list for each iteration.
+of what ``cnnlib.probes.by_layer`` gives one list for each iteration. The loss is the recipe's; of a network
+with several outputs also ``first_output_kernel_gradient_norm``, that of the first output's loss alone.
 """
 
 import sys
@@ -51,7 +52,8 @@ def record(options, seed):
     sizes = {"input_shape": inputs.input_shape(recipe, data), "classes": data.classes}
     model = models.build(run["network"], **{**sizes, **run["options"]})
     inputs.check(model, data, recipe, seed)
-    runs.compile_model(model, recipe)
+    network = runs.one_output(model)
+    runs.compile_model(network, recipe)
     mapping = inputs.pixel_mapping(recipe, data)
     chosen = inputs.chosen(recipe, len(data.x_train))[:IMAGES]
     images, labels = mapping(data.x_train[chosen]), data.y_train[chosen].astype("int32")
@@ -61,9 +63,14 @@ def record(options, seed):
     done = 0
     for iteration in options.iterations:
         for number in range(done, iteration):
-            model.train_on_batch(*batches[number])
+            network.train_on_batch(*batches[number])
         done = iteration
-        for name, found in probes.by_layer(model, images, labels).items():
+        measured = probes.by_layer(model, images, labels, loss_weights=recipe.loss_weights)
+        if len(model.outputs) > 1:
+            first = (1.0, *[0.0] * (len(model.outputs) - 1))
+            alone = probes.by_layer(model, images, labels, loss_weights=first)
+            measured["first_output_kernel_gradient_norm"] = alone["kernel_gradient_norm"]
+        for name, found in measured.items():
             values.setdefault(name, []).append(found)
     values["layer"] = values["layer"][0]
     return [measurements.write("gradients", values, **run)]

@@ -13,11 +13,18 @@ FIGURE = re.compile(r'data-figure="([\w-]+)"')
 SCRIPTS = {
     "convolution": ("network.js", "convolution.js"),
     "lenet5": ("network.js", "lenet5-weights.js", "lenet5-modern-weights.js", "digits.js", "lenet5.js"),
+    "field": ("field-networks.js", "field.js"),
+    "depth": ("depth-records.js", "depth.js"),
 }
 
 STILLS = {
     "lenet5": "The maps of all layers of LeNet-5 for a handwritten 7, a row each, from the picture to F6, "
     "whose 84 units form a drawing of 7x12 squares, and beside it the drawing of the printed 7.",
+    "field": "The layers of VGG-16 as bars, the picture at the bottom: what the middle unit of the last map "
+    "sees in each, one unit at the top, most of the picture at the bottom. Beside it each layer's costs.",
+    "depth": "Four panels, 56 layers. Plain: both errors stay above 70 percent, and before training the "
+    "energy of the gradient falls by seven powers of ten from the first layers to the last. Residual: the "
+    "training error falls to zero, and the energy by less than three.",
 }
 
 

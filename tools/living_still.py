@@ -1,20 +1,26 @@
-"""Draw the still of the living LeNet-5, for a page without scripts: all its maps, from the exported weights.
+"""Draw the still of a living figure, for a page without scripts; the file's name says which.
 
     python tools/living_still.py book/_static/figures/lenet5.png
+
+``lenet5``: all its maps, from the exported weights. ``field``: what a unit of VGG-16 sees in each layer, and
+what the layers cost. ``depth``: errors and gradients of 56 layers, as recorded.
 """
 
 import base64
 import json
+import pathlib
 import re
 import sys
 
+import export_depth_and_cost
 import export_weights
 import keras
 import numpy as np
 from export_weights import FIGURES
 from keras import ops
 
-from cnnlib import plots
+import cnnlib
+from cnnlib import experiments, plots
 
 LABEL = 7
 # How many maps of a layer stand side by side.
@@ -45,6 +51,14 @@ def sheet(maps, columns):
 
 def main(arguments=None):
     (path,) = sys.argv[1:] if arguments is None else arguments
+    drawn = {"lenet5": lenet5, "field": field, "depth": depth}
+    name = pathlib.Path(path).stem
+    if name not in drawn:
+        raise SystemExit(f"expected a file named after one of {', '.join(drawn)}, got {name}")
+    drawn[name]().savefig(path, dpi=110, metadata={"Software": None})
+
+
+def lenet5():
     model = export_weights.network(FIGURES / "lenet5-weights.js")
     names = [*COLUMNS, "f6", "output"]
     probe = keras.Model(model.input, [model.get_layer(name).output for name in names])
@@ -66,7 +80,65 @@ def main(arguments=None):
             ax.set_anchor("W")
             ax.set_title(name.upper() if name in COLUMNS else name, loc="left", fontsize=15)
             ax.axis("off")
-    fig.savefig(path, dpi=110, metadata={"Software": None})
+    return fig
+
+
+def field():
+    """The middle unit of VGG-16's last map, what it sees in every layer, and each layer's costs."""
+    model = cnnlib.models.build("vgg-d", kernel_initializer="zeros")
+    rows = [row for row in cnnlib.account(model).rows if row.is_map]
+    first = last = rows[-1].shape[0] // 2
+    seen = []
+    for row in reversed(rows):
+        seen.append((row, first, last))
+        _, numbers = export_depth_and_cost.parts(model.get_layer(row.name))
+        k, s, p = (numbers.get(key, usual) for key, usual in (("k", 1), ("s", 1), ("p", 0)))
+        first, last = first * s - p, last * s - p + k - 1
+    with plots.figure(1, 3, height=4.6, sharey=True, gridspec_kw={"width_ratios": [3, 1, 1]}) as (fig, axes):
+        for height, (row, first, last) in enumerate(reversed(seen)):
+
+            def edge(unit, row=row):
+                return row.offset + unit * row.stride + row.receptive_field / 2
+
+            half = row.stride / 2
+            left, right = edge(0) - half, edge(row.shape[0] - 1) + half
+            axes[0].barh(height, right - left, left=left, color="#dddddd")
+            axes[0].barh(
+                height, edge(last) - edge(first) + 2 * half, left=edge(first) - half,
+                height=0.5, color=plots.COLOURS[0],
+            )  # fmt: skip
+            axes[1].barh(height, row.macs / 1e9, color="#777777")
+            axes[2].barh(height, row.activations / 1e6, color="#777777")
+        axes[0].set(xlabel="pixel of the picture", yticks=range(len(rows)), xlim=(-10, 234))
+        axes[0].set_yticklabels([row.name for row in rows])
+        axes[1].set(xlabel="MACs (10⁹)")
+        axes[2].set(xlabel="values (10⁶)")
+    return fig
+
+
+def depth():
+    """Training and test error by pass, and the energy of the gradient by layer, before and after steps."""
+    runs, steps = experiments.recorded("resnet-depth"), experiments.recorded("resnet-steps")
+    with plots.figure(2, 2, height=5.4, sharey="row") as (fig, axes):
+        for column, kind in enumerate(("plain", "residual")):
+            colour = plots.COLOURS[column]
+            for part, dash in (("train_error", "--"), ("test_error", "-")):
+                errors = np.mean([run.history[part] for run in runs[f"{kind} 56"]], axis=0)
+                axes[0, column].plot(range(1, len(errors) + 1), errors, dash, color=colour)
+            axes[0, column].set(title=f"{kind}, 56 layers", xlabel="passes")
+            found = steps[kind]
+            for place, iteration in enumerate(found[0].values["iterations"]):
+                logs = [np.log(one.values["gradient_energy"][place]) for one in found]
+                style = {"color": plots.COLOURS[place], "marker": plots.MARKERS[place], "markevery": 9}
+                middle = np.exp(np.mean(logs, axis=0))
+                axes[1, column].plot(
+                    range(1, len(middle) + 1), middle, label=None if column else f"{iteration:,}", **style
+                )
+            axes[1, column].set(yscale="log", xlabel="layer")
+        axes[0, 0].set_ylabel("error (%): training --, test –")
+        axes[1, 0].set_ylabel("energy of the gradient")
+        fig.legend(loc="outside lower center", ncols=5, title="iterations done")
+    return fig
 
 
 if __name__ == "__main__":

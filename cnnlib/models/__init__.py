@@ -22,6 +22,8 @@ NETWORKS = {
     "nin": (nin.nin, {}),
     "googlenet": (googlenet.googlenet, {}),
     "googlenet-aux": (googlenet.googlenet, {"auxiliary": googlenet.AUXILIARY}),
+    "googlenet-reduced": (googlenet.googlenet, googlenet.REDUCED),
+    "googlenet-aux-reduced": (googlenet.googlenet, {**googlenet.REDUCED, "auxiliary": googlenet.AUXILIARY}),
     **{f"plain-{n}": (resnet.resnet, {"table": resnet.TABLE[n], "shortcut": None}) for n in (18, 34)},
     **{f"resnet-{n}": (resnet.resnet, {"table": table}) for n, table in resnet.TABLE.items()},
 }

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import numpy as np
 
 from cnnlib import files
 from cnnlib.provenance import differences
+from cnnlib.training import devices
 
 FILE = "checkpoint.npz"
 
@@ -38,11 +40,18 @@ def claimed(directory: str | os.PathLike | None) -> Iterator[None]:
         raise TypeError(f"directory: expected a folder's path or None, got {directory!r}")
     if not os.fspath(directory):
         raise ValueError("directory: expected a folder's path or None, got an empty text")
-    files.check_writable(directory)
-    with files.held(directory):
-        for leftover in files.leftovers(pathlib.Path(directory) / FILE):
-            leftover.unlink(missing_ok=True)  # of a process that was killed while it wrote
+
+    with contextlib.ExitStack() as stack:
+        # Of several processes that train together the first one has the folder.
+        devices.from_first(_claim, directory, stack)
         yield
+
+
+def _claim(directory, stack):
+    files.check_writable(directory)
+    stack.enter_context(files.held(directory))
+    for leftover in files.leftovers(pathlib.Path(directory) / FILE):
+        leftover.unlink(missing_ok=True)  # of a process that was killed while it wrote
 
 
 def network_identity(model: keras.Model) -> dict:
@@ -97,6 +106,11 @@ def described(options: dict) -> dict:
         return _function(value) if function else keras.saving.serialize_keras_object(value)
 
     return json.loads(json.dumps(options, default=other))
+
+
+def _content(path):
+    """The file's bytes, or None if there is none."""
+    return path.read_bytes() if path.exists() else None
 
 
 def _functions(layer):
@@ -162,11 +176,12 @@ def load(
         ValueError: the checkpoint is of another run (the error says what differs) or damaged.
     """
     path = pathlib.Path(directory) / FILE
-    if not path.exists():
+    content = devices.from_first(_content, path)
+    if content is None:
         return None
     try:
         # Every part of the file has a checksum, which is looked at once all of it has been read.
-        with np.load(path) as file:
+        with np.load(io.BytesIO(content)) as file:
             arrays = {name: file[name] for name in file.files}
         state = json.loads(str(arrays.pop("state")))
         found, began, progress = state["identity"], state["start"], state["progress"]

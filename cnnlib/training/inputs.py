@@ -221,6 +221,11 @@ class TrainingBatches(keras.utils.PyDataset):
         """How many batches there are."""
         return self.count
 
+    @property
+    def sizes(self):
+        """How many images each batch has."""
+        return [self.recipe.batch_size] * self.count
+
     def __getitem__(self, number):
         """Batch ``number``: inputs float32 and labels int32."""
         size, batch = len(self.indices), self.recipe.batch_size
@@ -258,6 +263,12 @@ class Batches(keras.utils.PyDataset):
     def num_batches(self):
         """How many batches hold all images."""
         return -(-len(self.indices) // self.batch_size)
+
+    @property
+    def sizes(self):
+        """How many images each batch has."""
+        starts = range(0, len(self.indices), self.batch_size)
+        return [min(self.batch_size, len(self.indices) - start) for start in starts]
 
     def __getitem__(self, number):
         """Batch ``number``: inputs float32 and labels int32."""

@@ -16,7 +16,8 @@ import numpy as np
 from cnnlib import models, provenance, records
 from cnnlib.data import Dataset
 from cnnlib.recipes import Recipe
-from cnnlib.training import checkpoints, inputs, losses, optimizer
+from cnnlib.training import checkpoints, devices, inputs, losses, optimizer
+from cnnlib.training.devices import several
 
 
 @dataclasses.dataclass
@@ -103,9 +104,10 @@ def train(
 def _train(model, data, recipe, origin, seed, directory, verbose, checkpoint_seconds=10.0):
     """``train``; ``origin`` says how the model was built, if that is known."""
     inputs.check(model, data, recipe, seed)
+    devices.check(model, recipe)
     if not isinstance(checkpoint_seconds, (int, float)) or not checkpoint_seconds >= 0:
         raise ValueError(f"checkpoint_seconds: expected a number of at least 0, got {checkpoint_seconds!r}")
-    keeper = Keeper(recipe, recipe.epoch_ends(data.train_size), _verbosity(verbose))
+    keeper = Keeper(recipe, recipe.epoch_ends(data.train_size), _verbosity(verbose) * devices.first())
     with checkpoints.claimed(directory):
         network = one_output(model)
         compile_model(network, recipe)
@@ -124,7 +126,7 @@ def _train(model, data, recipe, origin, seed, directory, verbose, checkpoint_sec
 def _fit(network, data, recipe, seed, keeper):
     """Train from where the keeper's history ends to the recipe's end."""
     mapping = inputs.pixel_mapping(recipe, data)
-    test = inputs.TestBatches(data, mapping)
+    test = devices.sharded(inputs.TestBatches(data, mapping))
     ends = keeper.ends
     # All full epochs are one call of fit, a last shorter one is another.
     for last in (recipe.iterations // ends[0], len(ends)):
@@ -132,8 +134,9 @@ def _fit(network, data, recipe, seed, keeper):
         if done >= last:
             continue
         start = ends[done - 1] if done else 0
+        batches = inputs.TrainingBatches(recipe, data, mapping, seed, start, ends[last - 1] - start)
         network.fit(
-            inputs.TrainingBatches(recipe, data, mapping, seed, start, ends[last - 1] - start),
+            devices.sharded(batches),
             initial_epoch=done,
             epochs=last,
             steps_per_epoch=ends[done] - start,
@@ -163,18 +166,20 @@ def measure(model: keras.Model, data: Dataset, recipe: Recipe) -> dict:
     # Shuffled, because a batch's own statistics should be those of all classes.
     indices = np.random.default_rng(0).permutation(inputs.chosen(recipe, len(data.x_train)))
     train = inputs.Batches(data.x_train, data.y_train, mapping, recipe.batch_size, indices)
-    on_train = model.evaluate(train, verbose=0, return_dict=True)
-    on_test = model.evaluate(inputs.TestBatches(data, mapping), verbose=0, return_dict=True)
+    on_train = model.evaluate(devices.sharded(train), verbose=0, return_dict=True)
+    test = devices.sharded(inputs.TestBatches(data, mapping))
+    on_test = model.evaluate(test, verbose=0, return_dict=True)
     by_batch = None
     if any(isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers()):
-        trainable = [variable.value for variable in model.trainable_variables]
-        others = [variable.value for variable in model.non_trainable_variables]
-        metric = losses.error(recipe)
-        for images, labels in (train[i] for i in range(train.num_batches)):
-            # Stateless: the moving statistics stay those of training.
-            outputs, _ = model.stateless_call(trainable, others, images, training=True)
-            metric.update_state(labels, outputs)
-        by_batch = float(metric.result())
+        trainable = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
+        others = [keras.ops.convert_to_numpy(variable) for variable in model.non_trainable_variables]
+        with devices.alone():
+            metric = losses.error(recipe)
+            for images, labels in (train[i] for i in range(train.num_batches)):
+                # Stateless: the moving statistics stay those of training.
+                outputs, _ = model.stateless_call(trainable, others, images, training=True)
+                metric.update_state(labels, outputs)
+            by_batch = float(metric.result())
     return {
         "train_loss": on_train["loss"],
         "train_error": on_train["error"],
@@ -193,7 +198,9 @@ def one_output(model: keras.Model) -> keras.Model:
 
 def compile_model(model: keras.Model, recipe: Recipe) -> None:
     """Compile ``model``, of one output, as the recipe says, ready for ``fit``."""
-    model.compile(optimizer.optimizer(recipe), loss=losses.loss(recipe), metrics=[losses.error(recipe)])
+    # Weighted, because images that fill up a batch for several devices do not count.
+    error = losses.error(recipe)
+    model.compile(optimizer.optimizer(recipe), loss=losses.loss(recipe), weighted_metrics=[error])
     # Now, for checkpoints. In float16 Keras has wrapped it in one that scales the loss.
     model.optimizer.build(model.trainable_variables)
 
@@ -219,7 +226,7 @@ class Keeper(keras.callbacks.Callback):
                 done, epochs = len(self.history.iteration), len(self.ends)
                 text = "finished before" if done == epochs else f"going on after epoch {done}/{epochs}"
                 print(text, flush=True)
-        self.save_to = directory, identity, start, variables
+        self.save_to = (directory, identity, start, variables) if devices.first() else None
         self.seconds, self.saved = seconds, time.monotonic()
 
     def save(self):
@@ -260,11 +267,11 @@ class Keeper(keras.callbacks.Callback):
 class StopAtNonFiniteLoss(keras.callbacks.Callback):
     """Ends the epoch once the running mean of the loss is not finite, and tells the keeper the iteration."""
 
-    # Keras may then look at the losses while the next steps run: a GPU need not wait.
-    async_safe = True
-
     def __init__(self, keeper, network):
         super().__init__()
+        # Keras may then look at the losses while the next steps run: a GPU need not wait. Several processes
+        # have to stop after the same step.
+        self.async_safe = devices.processes() == 1
         # On JAX, asking a callback for `self.model` changes the model's state: not from another thread.
         self.keeper, self.network = keeper, network
 
@@ -284,6 +291,8 @@ def _identity(model, data, recipe, seed):
         "data": records.data_summary(data),
         "seed": int(seed),
         "backend": keras.backend.backend(),
+        # Other parts of a batch are added in another order.
+        **({"devices": devices.number()} if devices.number() > 1 else {}),
         # Another release may compute the same in another order.
         "versions": provenance.backend_versions(),
     }
@@ -312,6 +321,7 @@ def run(
     network: str, data: Dataset, recipe: Recipe, *, seed: int = 0, options: dict | None = None,
     directory: str | os.PathLike | None = None, record: bool = False,
     records_directory: str | os.PathLike | None = None, overwrite: bool = False, verbose: int | str = "auto",
+    devices: int | None = None,
 ) -> Run:  # fmt: skip
     """Seed everything, build ``network`` for ``data`` and ``recipe``, train it, and record it if asked.
 
@@ -323,6 +333,7 @@ def run(
         record: whether the completed run is written to the records. Whether it can be is found out first.
         records_directory: where to; see ``cnnlib.records.folder``.
         overwrite: whether a record of the same run may be replaced.
+        devices: how many compute it together, on JAX; see ``cnnlib.training.devices.several``.
 
     Returns:
         A ``Run``.
@@ -331,15 +342,19 @@ def run(
         ValueError, TypeError, OSError, FloatingPointError: as ``train``, ``cnnlib.models.build`` and
             ``cnnlib.records.destination``.
     """
+    entry = {"directory": records_directory, "overwrite": overwrite}
+    with several(devices):
+        return _run(network, data, recipe, seed, options, directory, record, entry, verbose)
+
+
+def _run(network, data, recipe, seed, options, directory, record, entry, verbose):
+    """``run``, over the devices that are active; ``entry`` says where the record goes."""
     inputs.check_kinds(data, recipe, seed)
     network, *_ = models.find(network)
     options = records.plain_options(options or {}) if record else dict(options or {})
-    entry = {
-        "network": network, "options": options, "recipe": recipe, "data": data, "seed": seed,
-        "directory": records_directory, "overwrite": overwrite,
-    }  # fmt: skip
+    entry |= {"network": network, "options": options, "recipe": recipe, "data": data, "seed": seed}
     if record:
-        records.destination(**entry)
+        devices.from_first(records.destination, **entry)
     sizes = {"input_shape": inputs.input_shape(recipe, data), "classes": data.classes}
     keras.utils.set_random_seed(seed)
     before = keras.config.dtype_policy()
@@ -350,4 +365,5 @@ def run(
         keras.config.set_dtype_policy(before)
     origin = {"built": {"network": network, "options": checkpoints.described(options)}}
     history = _train(model, data, recipe, origin, seed, directory, verbose)
-    return Run(model, history, records.write(**entry, history=history) if record else None)
+    written = devices.from_first(records.write, **entry, history=history) if record else None
+    return Run(model, history, written)

@@ -483,7 +483,15 @@ def test_accessible(visit, figure, theme, options):
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-@pytest.mark.parametrize("figure, page", [("convolution", "01-convolution"), ("lenet5", "02-lenet5")])
+@pytest.mark.parametrize(
+    "figure, page",
+    [
+        ("convolution", "01-convolution"),
+        ("lenet5", "02-lenet5"),
+        ("field", "04-vgg"),
+        ("depth", "07-resnet"),
+    ],
+)
 def test_the_chapter_has_its_figure_and_no_other_page_its_scripts(figure, page):
     if not (HTML / "index.html").is_file():
         pytest.skip("no built book: run `make book`")

@@ -1,0 +1,85 @@
+"""What two living figures show is what the library has now: its networks, its records, its derivation."""
+
+import ast
+import json
+import math
+from pathlib import Path
+
+import export_depth_and_cost
+import keras
+import numpy as np
+import pytest
+
+FIGURES = Path(__file__).resolve().parents[1] / "book/_static/figures"
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "most"), [("field", "field-networks.js", 60_000), ("depth", "depth-records.js", 60_000)]
+)
+def test_the_file_is_what_the_tool_makes_now(tmp_path, what, name, most):
+    path = tmp_path / name
+    export_depth_and_cost.main([what, str(path)])
+    there = FIGURES / name
+    message = f"run: python tools/export_depth_and_cost.py {what} book/_static/figures/{name}"
+    assert path.read_bytes() == there.read_bytes(), message
+    assert there.stat().st_size < most
+
+
+def test_another_name_is_refused(tmp_path):
+    with pytest.raises(SystemExit, match="expected one of field, depth, got width"):
+        export_depth_and_cost.main(["width", str(tmp_path / "x.js")])
+
+
+def test_a_layer_that_the_page_does_not_know_is_refused():
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, keras.layers.DepthwiseConv2D(3, name="apart")(image))
+    with pytest.raises(ValueError, match="layer apart: the page has no DepthwiseConv2D with these options"):
+        export_depth_and_cost.described(model)
+
+
+def test_padding_is_written_where_keras_puts_it():
+    """Of an odd padding the larger part stands behind."""
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, keras.layers.MaxPooling2D(3, 2, padding="same", name="pool")(image))
+    assert export_depth_and_cost.described(model).endswith("pool pooling k=3 s=2 p=0 q=1")
+
+
+def derived_in_the_chapter():
+    """Chapter 7's own derivation: the energy behind the first layer and behind each of 27 blocks."""
+    notebook = json.loads((FIGURES.parents[1] / "07-resnet.ipynb").read_text("utf-8"))
+    sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    (growth,) = [source for source in sources if "def growth_on" in source]
+    (cell,) = [source for source in sources if "# Derived, relative to the last block." in source]
+    wanted = [
+        node
+        for source in (growth, cell)
+        for node in ast.parse(source).body
+        if ast.unparse(node).startswith(
+            ("def growth_on", "v, factors", "for number in range(1, 28)", "derived =")
+        )
+    ]
+    assert len(wanted) == 4
+    names = {"math": math, "np": np}
+    exec(compile(ast.Module(wanted, []), "chapter", "exec"), names)
+    return names["derived"]
+
+
+def test_the_bands_are_the_chapters_derivation():
+    """By layer here, by block there: what lies between a block's last layer and the next one's."""
+    found, wanted = export_depth_and_cost.derived(), derived_in_the_chapter()
+    plain, residual = np.array(found["plain"]), np.array(found["residual"])
+    assert len(plain) == len(residual) == 54 and plain[-1] == residual[-1] == 1
+    sides = np.repeat([16, 8, 4], 9)
+
+    def growth(side):
+        a = 1 - 1 / side
+        return math.pi / (math.pi - ((1 + 2 * a**2) / (1 + 2 * a)) ** 2)
+
+    # From behind a block to the output of its last convolution the energy is multiplied by growth.
+    here = np.array([growth(side) for side in sides])
+    for values, kind in ((plain, "plain"), (residual, "residual")):
+        behind = values[1::2] / here
+        np.testing.assert_allclose(behind / behind[-1], wanted[kind][1:], rtol=1e-9, err_msg=kind)
+    # A block's first convolution divides by twice the trunk's variance: .34 at first, then 1 more a block.
+    v = 1 / 2 - 1 / (2 * math.pi)
+    np.testing.assert_allclose(residual[1::2][:3] / residual[::2][:3], 2 * (v + np.arange(3)), rtol=1e-9)

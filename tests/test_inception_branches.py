@@ -1,0 +1,110 @@
+"""The tool that records what each branch of an inception module is used for."""
+
+import dataclasses
+
+import inception_branches
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import cnnlib
+from cnnlib.models import build
+from cnnlib.records import measurements
+
+TABLE = {"3a": (2, 2, 3, 1, 1, 2), "pool3": (3, 2), "4a": (2, 1, 2, 1, 2, 2)}
+OPTIONS = {"stem": ((3, 1, 4), (4, 5)), "table": TABLE}
+
+
+def network(**options):
+    return build("googlenet-reduced", **{**OPTIONS, **options})
+
+
+def pictures(count=40):
+    return np.random.default_rng(0).normal(size=(count, 16, 16, 3)).astype("float32")
+
+
+def test_weights_are_those_with_which_a_module_is_read():
+    model = network(auxiliary=("4a",), auxiliary_widths=(2, 3), input_shape=(20, 20, 3))
+    # 3a is read by four 1x1 convolutions, one of them behind a pool; 4a by the scores, the classifier beside
+    # them left out.
+    parts = ("1x1", "3x3_reduce", "5x5_reduce", "pool_proj")
+    first = [layer.name for layer in inception_branches.readers(model, "inception_3a")]
+    assert sorted(first) == [f"inception_4a_{part}" for part in parts]
+    assert [layer.name for layer in inception_branches.readers(model, "inception_4a")] == ["linear"]
+    for layer in model.layers:
+        if layer.weights:
+            layer.kernel.assign(np.ones(layer.kernel.shape))
+    for name in first:
+        kernel = np.ones(model.get_layer(name).kernel.shape)
+        kernel[:, :, 5] = 3  # the one map of the 5x5: (2 + 3) before it
+        model.get_layer(name).kernel.assign(kernel)
+    shares, last = inception_branches.weights(model)
+    np.testing.assert_allclose(shares, np.array([2, 3, 9, 2]) / 16, rtol=1e-6)
+    np.testing.assert_allclose(last, np.array([2, 2, 2, 2]) / 8, rtol=1e-6)
+
+
+def test_a_silenced_branch_has_its_mean_and_the_network_stays_as_it_was():
+    keras.utils.set_random_seed(0)
+    model, images = network(), pictures()
+    before = model.get_weights()
+    # The labels are what the network says, but for what depends on one branch: all else silenced must not
+    # matter there.
+    linear = model.get_layer("linear")
+    kernel = np.zeros(linear.kernel.shape)
+    kernel[4:6] = np.random.default_rng(1).normal(size=(2, 10))  # of 4a the maps of its 5x5 alone
+    linear.set_weights([kernel, np.zeros(10)])
+    linear.set_weights([kernel, -model.predict(images, verbose=0).mean(0)])
+    labels = model.predict(images, verbose=0).argmax(-1)
+    assert len(set(labels)) > 1
+    found = inception_branches.measure(model, images, labels)
+    assert found["intact"] == 0 and found["images"] == 40
+    assert found["test_error"][1][0] == found["test_error"][1][1] == found["test_error"][1][3] == 0
+    # Its mean is one picture for all: the scores are then the same for all images.
+    constant = 100 * min(np.mean(labels != label) for label in set(labels))
+    assert found["test_error"][1][2] == found["all_modules"][2] >= constant - 1e-6
+    assert found["maps"] == [[0.25, 0.375, 0.125, 0.25], [0.25] * 4]
+    np.testing.assert_allclose(np.sum(found["activity"], axis=1), 1)
+    maps = keras.Model(model.input, model.get_layer("inception_3a").output).predict(images, verbose=0)
+    squares = np.square(maps.astype("float64")).sum((0, 1, 2))
+    shares = np.array([squares[:2].sum(), squares[2:5].sum(), squares[5], squares[6:].sum()]) / squares.sum()
+    np.testing.assert_allclose(found["activity"][0], shares, rtol=1e-5)
+    after = model.get_weights()
+    after[-2:] = before[-2:]
+    assert all(np.array_equal(a, b) for a, b in zip(before, after))
+
+
+def test_a_network_without_modules_is_refused():
+    image = keras.Input((4, 4, 3))
+    model = keras.Model(image, layers.Concatenate()([image, image]))
+    with pytest.raises(ValueError, match="expected inception modules"):
+        inception_branches.modules(model)
+
+
+def test_the_tool_records_branches(monkeypatch, tmp_path):
+    recipe = dataclasses.replace(
+        cnnlib.recipes.SZEGEDY2014_CIFAR_FIT, name="t", iterations=3, batch_size=8, train_size=16
+    )
+    monkeypatch.setitem(cnnlib.recipes.RECIPES, "t", recipe)
+    monkeypatch.setenv("CNNLIB_RECORDS", str(tmp_path))
+    digits = cnnlib.data.load("digits", size=16, channels=3)
+    monkeypatch.setattr(cnnlib.data, "load", lambda *arguments, **options: digits)
+    command = [
+        "googlenet-reduced",
+        "--recipe",
+        "t",
+        "--data",
+        "digits",
+        "--directory",
+        str(tmp_path / "runs"),
+    ]
+    command += [f"--option={name}={value!r}" for name, value in OPTIONS.items()]
+    assert inception_branches.main(command) == 0
+    (found,) = measurements.select("branches", network="googlenet-reduced")
+    # He's weights at the start: a branch is read with a weight of about its share of the maps.
+    np.testing.assert_allclose(found.values["weights_at_start"][0], [0.25, 0.375, 0.125, 0.25], atol=0.25)
+    trained = cnnlib.run("googlenet-reduced", digits, recipe, seed=0, options=OPTIONS, verbose=0)
+    np.testing.assert_allclose(found.values["weights"], inception_branches.weights(trained.model), rtol=1e-3)
+    assert np.shape(found.values["test_error"]) == (2, 4) and found.values["images"] == 360
+    # Three branches are no module of four.
+    assert inception_branches.main([*command[:-1], "--option=table={'3a': (2, 2, 3, 1, 1, 0)}"]) == 2

@@ -1,0 +1,244 @@
+"""Write what two living figures show into scripts for the book's pages.
+
+    python tools/export_depth_and_cost.py field book/_static/figures/field-networks.js
+    python tools/export_depth_and_cost.py depth book/_static/figures/depth-records.js
+
+``field``: what the layers of the book's networks are, one line a layer, and nothing of what they cost or
+see: the page computes that, and its tests hold it against ``cnnlib.account``. ``depth``: the runs of the
+experiment "resnet-depth" and the gradients of "resnet-steps", with the derivation of chapter 7 beside them.
+"""
+
+import json
+import math
+import pathlib
+import sys
+
+import keras
+import numpy as np
+
+import cnnlib
+from cnnlib import experiments, layers
+from cnnlib.files import write_atomically
+
+# As the page calls them -> the name in the library.
+NETWORKS = {
+    "LeNet-5": "lenet5",
+    "AlexNet": "alexnet",
+    "VGG-16": "vgg-d",
+    "Network in network": "nin",
+    "GoogLeNet": "googlenet",
+    "ResNet-18": "resnet-18",
+    "ResNet-50": "resnet-50",
+    "ResNet-20 for CIFAR": "cifar-resnet-20",
+    "ResNet-56 for CIFAR": "cifar-resnet-56",
+}
+COLUMNS = 110  # of a line of numbers
+QUANTITIES = ("energy", "length", "turn")
+
+
+def main(arguments=None):
+    what, path = sys.argv[1:] if arguments is None else arguments
+    texts = {"field": field, "depth": depth}
+    if what not in texts:
+        raise SystemExit(f"expected one of {', '.join(texts)}, got {what}")
+    text = texts[what]()
+    write_atomically(pathlib.Path(path), lambda file: file.write(text.encode()))
+
+
+# ------------------------------------------------------------------------------------ field and cost
+
+
+def field():
+    """The text of the file with the networks."""
+    parts = []
+    for title, name in NETWORKS.items():
+        model = cnnlib.models.build(name, kernel_initializer="zeros")
+        parts.append(f"  {json.dumps(title)}: `\n{described(model)}\n`,\n")
+    return (
+        "// The layers of the book's networks, one a line: its name, its kind, its numbers, and behind <\n"
+        "// where it takes its input from if that is not the line before. k: side of the window, s: step,\n"
+        "// p and q: padding before and behind, c: maps or units.\n"
+        "// Written by tools/export_depth_and_cost.py.\n"
+        "window.cnnlib = window.cnnlib || {};\ncnnlib.describedNetworks = {\n" + "".join(parts) + "};\n"
+    )
+
+
+def described(model):
+    """A network as text, a line a layer, in the order of its account."""
+    lines, before = [], ()
+    for row in cnnlib.account(model).rows:
+        layer = model.get_layer(row.name)
+        kind, numbers = parts(layer)
+        words = [row.name, kind, *(f"{key}={value}" for key, value in numbers.items())]
+        if row.inputs not in ((), before):
+            words += ["<", *row.inputs]
+        lines.append(" ".join(words))
+        before = (row.name,)
+    return "\n".join(lines)
+
+
+def parts(layer):
+    """A layer's kind as the page has it, and its numbers; those that are as usual are left out."""
+    match layer:
+        case keras.layers.InputLayer():
+            return "picture", {"n": layer.batch_shape[1], "c": layer.batch_shape[3]}
+        case layers.PartiallyConnectedConv2D():
+            return "convolution", {
+                "k": layer.kernel_size,
+                "c": layer.output.shape[-1],
+                "links": int(layer.linked.sum()),
+            }
+        case layers.Subsampling():
+            return "subsampling", {"k": 2, "s": 2}
+        case layers.ZeroChannels():
+            return "zero-maps", {"c": layer.output.shape[-1]}
+        case keras.layers.Conv2D(dilation_rate=(1, 1)):
+            numbers = {**window(layer, layer.kernel_size[0]), "c": layer.filters}
+            if layer.groups > 1:
+                numbers["groups"] = layer.groups
+            return "convolution", numbers | ({} if layer.use_bias else {"bias": 0})
+        case keras.layers.MaxPooling2D() | keras.layers.AveragePooling2D():
+            return "pooling", window(layer, layer.pool_size[0])
+        case keras.layers.ZeroPadding2D():
+            (p, q), _ = layer.padding
+            return "padding", {"p": p} | ({} if p == q else {"q": q})
+        case layers.FusedBatchNormalization() | keras.layers.BatchNormalization():
+            return "batch-normalisation", {}
+        case keras.layers.ReLU() | layers.LocalResponseNormalization():
+            return "pixelwise", {}
+        case keras.layers.Add():
+            return "sum", {}
+        case keras.layers.Concatenate():
+            return "concatenation", {}
+        case keras.layers.Dropout():
+            return "nothing", {}
+        case keras.layers.Flatten():
+            return "flattening", {}
+        case keras.layers.GlobalAveragePooling2D():
+            return "mean", {}
+        case keras.layers.Dense():
+            return "dense", {"c": layer.units}
+        case layers.RadialBasis():
+            return "distances", {"c": layer.output.shape[-1]}
+    raise ValueError(f"layer {layer.name}: the page has no {type(layer).__name__} with these options")
+
+
+def window(layer, k):
+    """Side, step and padding of a convolution or pooling with square windows."""
+    s, n, places = layer.strides[0], layer.input.shape[1], layer.output.shape[1]
+    numbers = {"k": k, "s": s} if s > 1 else {"k": k}
+    if layer.padding == "same":
+        padding = max((places - 1) * s + k - n, 0)
+        p, q = padding // 2, padding - padding // 2
+        if q:
+            numbers["p"] = p
+        if q != p:
+            numbers["q"] = q
+    return numbers
+
+
+# ---------------------------------------------------------------------------- gradient through depth
+
+
+def depth():
+    """The text of the file with the records."""
+    runs, steps = experiments.recorded("resnet-depth"), experiments.recorded("resnet-steps")
+    every = [run for found in (*runs.values(), *steps.values()) for run in found]
+    first = runs["plain 8"][0]
+    fields = {
+        "passes": len(first.history["iteration"]),
+        "images": first.recipe["train_size"],
+        "tests": first.data["test_size"],
+        "steps": steps["plain"][0].values["iterations"],
+        "derived": {kind: hundredths(np.log(values)) for kind, values in derived().items()},
+        "runs": {label: [run_of(run) for run in found] for label, found in runs.items()},
+        "gradients": {
+            arm: {name: [gradients(one, name) for one in found] for name in QUANTITIES}
+            for arm, found in steps.items()
+        },
+    }
+    dates = sorted({run.date[:10] for run in every})
+    when = " to ".join(dates[:: max(1, len(dates) - 1)])
+    devices = ", ".join(sorted({run.device for run in every}))
+    return (
+        "// Recorded runs and gradients of chapter 7: the experiments resnet-depth and resnet-steps of\n"
+        f"// cnnlib/experiments.py, {len(every)} records made {when} on\n"
+        f"// {devices}. {first.data['name']}, {first.recipe['train_size']:,} training images,\n"
+        f"// {first.recipe['iterations']:,} iterations, maps 8, 16, 32. Errors in percent, a number a pass.\n"
+        "// Gradients: for each seed and step hundredths of the base-10 logarithm, a number a layer: energy\n"
+        "// at the layer's output, |w| |g| and |g| / |w| of its kernel. Derived: the energy before\n"
+        "// training, from the second layer on, the last one's being 1.\n"
+        "// Written by tools/export_depth_and_cost.py.\n"
+        "window.cnnlib = window.cnnlib || {};\ncnnlib.depth =\n" + _wrapped(_plain(fields)) + ";\n"
+    )
+
+
+def run_of(run):
+    """A run as the page shows it: errors by pass, and those of the trained network."""
+    return {
+        "seed": run.seed,
+        "final": [round(run.final[f"{part}_error"], 2) for part in ("train", "test")],
+        "train": [round(error, 1) for error in run.history["train_error"]],
+        "test": [round(error, 1) for error in run.history["test_error"]],
+    }
+
+
+def gradients(found, name):
+    """One quantity of a measurement: for each step hundredths of its logarithm, a number a layer."""
+    values = {key: np.array(found.values[key]) for key in found.values if "norm" in key or "energy" in key}
+    w, g = values["kernel_norm"], values["kernel_gradient_norm"]
+    wanted = {"energy": values["gradient_energy"], "length": w * g, "turn": g / w}[name]
+    return [hundredths(np.log(row)) for row in wanted]
+
+
+def hundredths(logarithms):
+    """Natural logarithms as hundredths of base-10 ones."""
+    return [round(100 * float(value) / math.log(10)) for value in logarithms]
+
+
+def derived(blocks=9):
+    """The energy of the gradient at each convolution's output before training, the last one's being 1.
+
+    As chapter 7 derives it, for maps of 16, 8 and 4 pixels; a convolution's output is what its normalisation
+    gets. The first convolution is left out: how large its input is the derivation does not say.
+    """
+
+    def growth_on(side):
+        a = 1 - 1 / side
+        rho = ((1 + 2 * a**2) / (1 + 2 * a)) ** 2
+        return math.pi / (math.pi - rho)
+
+    sides = [16] * blocks + [8] * blocks + [4] * blocks
+    plain = [1.0]
+    for side in reversed([side for side in sides for _ in "12"][:-1]):
+        plain.append(plain[-1] * growth_on(side))
+    v, before = 1 / 2 - 1 / (2 * math.pi), []
+    for number in range(3 * blocks):
+        share = 0.5 if number in (blocks, 2 * blocks) else 1
+        before.append((v, share))
+        v = share * v + 1
+    trunk, residual = 1.0, []
+    for side, (v, share) in zip(reversed(sides), reversed(before)):
+        second = trunk * growth_on(side)
+        residual += [second, second / (2 * v)]  # its first convolution divides by a variance of 2v
+        trunk *= share + growth_on(side) / v
+    return {"plain": np.array(plain[::-1]), "residual": np.array(residual[::-1]) / residual[0]}
+
+
+def _plain(value):
+    return json.dumps(value, separators=(",", ":")).replace(".0,", ",").replace(".0]", "]")
+
+
+def _wrapped(text):
+    """The text in lines, broken behind commas."""
+    lines = [""]
+    for part in text.split(","):
+        part += ","
+        if len(lines[-1]) + len(part) > COLUMNS:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)[:-1]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Record what each branch of the inception modules of a trained network is used for.
+
+    python tools/inception_branches.py googlenet --recipe szegedy2014-cifar-reduced --data cifar10 \
+        --option ... --seeds 0,1,2
+
+The run is that of ``python -m cnnlib train`` with the same arguments; where its folder of checkpoints holds
+it finished, nothing is trained. What is found goes where ``cnnlib.records.measurements.folder`` says, as
+"branches": lists over ``modules``, each of lists over ``branches``,
+
+- ``maps``: share of the branch in the maps of its module;
+- ``weights``: its share in the squared weights of the layers that read the module, as ``weights_at_start``
+  before the first step;
+- ``activity``: its share in the squared activations of the module;
+- ``test_error``: percent of wrong images with the branch silenced: each of its maps is replaced by its mean
+  over images and places, so that what it says of an image is gone and the level stays;
+
+and ``all_modules``, by branch, that error with the branch silenced in all modules at once;
+``intact``, that of the network as it is; ``images``, the number of test images of all this.
+"""
+
+import sys
+
+import keras
+import measuring
+import numpy as np
+from keras import layers
+
+from cnnlib import models
+from cnnlib.records import measurements
+from cnnlib.training import inputs
+
+TOOL = "inception_branches"
+IMAGES = 1000
+# The branches by the end of their last convolution's name.
+BRANCHES = ("1x1", "3x3", "5x5", "pool_proj")
+
+
+def main(arguments=None):
+    parser = measuring.parser(TOOL, __doc__)
+    measuring.add_training(parser)
+    return measuring.each_seed(TOOL, parser.parse_args(arguments), record)
+
+
+def record(options, seed):
+    recipe = measuring.recipe_of(options)
+    run = measuring.run_of(options, seed, recipe)
+    data = run["data"]
+    keras.utils.set_random_seed(seed)
+    sizes = {"input_shape": inputs.input_shape(recipe, data), "classes": data.classes}
+    start = models.build(run["network"], **{**sizes, **run["options"]})
+    trained = measuring.trained(options, run).model
+    images = inputs.pixel_mapping(recipe, data)(data.x_test[:IMAGES])
+    values = measure(trained, images, data.y_test[:IMAGES])
+    return [measurements.write("branches", {**values, "weights_at_start": weights(start)}, **run)]
+
+
+def modules(model):
+    """The names of the modules: concatenations of the four branches, from the image on."""
+    found = [layer.name for layer in model.layers if isinstance(layer, layers.Concatenate)]
+    names = {layer.name for layer in model.layers}
+    if not found or any(f"{module}_{branch}" not in names for module in found for branch in BRANCHES):
+        raise ValueError(f"model {model.name}: expected inception modules of {', '.join(BRANCHES)}")
+    return found
+
+
+def convolution(model, module, branch):
+    """The last convolution of a branch."""
+    return model.get_layer(f"{module}_{branch}")
+
+
+def readers(model, module):
+    """The layers with weights that read a module's maps, but for auxiliary classifiers."""
+    found, layer_names = [], [module]
+    while layer_names:
+        for node in model.get_layer(layer_names.pop())._outbound_nodes:
+            layer = node.operation
+            if layer.name.startswith("auxiliary") or layer not in model.layers:
+                continue
+            if layer.weights:
+                found.append(layer)
+            else:
+                layer_names.append(layer.name)
+    return found
+
+
+def weights(model):
+    """By module and branch the share of squared weights with which the maps are read."""
+    shares = []
+    for module in modules(model):
+        energy = sum(
+            np.square(keras.ops.convert_to_numpy(layer.kernel))
+            .reshape(-1, *layer.kernel.shape[-2:])
+            .sum((0, 2))
+            for layer in readers(model, module)
+        )
+        sums = _by_branch(model, module, energy)
+        shares.append((sums / sums.sum()).tolist())
+    return shares
+
+
+def _by_branch(model, module, values):
+    """Sums of a value a map over the maps of each branch."""
+    counts = [convolution(model, module, branch).filters for branch in BRANCHES]
+    return np.array([part.sum() for part in np.split(values, np.cumsum(counts)[:-1])])
+
+
+def measure(model, images, labels):
+    """What is recorded of a trained network, but for its start."""
+    found = modules(model)
+    outputs = [convolution(model, module, branch).output for module in found for branch in BRANCHES]
+    look = keras.Model(model.input, outputs)
+    squares, means = [], []
+    for maps in look.predict(images, batch_size=250, verbose=0):
+        squares.append(float(np.square(maps, dtype="float64").sum()))
+        means.append(maps.mean((0, 1, 2), dtype="float64"))
+    squares = np.reshape(squares, (len(found), len(BRANCHES)))
+    means = {
+        (module, branch): means[len(BRANCHES) * row + column]
+        for row, module in enumerate(found)
+        for column, branch in enumerate(BRANCHES)
+    }
+    counts = np.array([[convolution(model, m, b).filters for b in BRANCHES] for m in found])
+    main = keras.Model(model.input, model.outputs[0])
+
+    def error(silenced):
+        layers_ = [convolution(model, *place) for place in silenced]
+        before = [layer.get_weights() for layer in layers_]
+        for layer, place in zip(layers_, silenced):
+            # No weights, and the mean, which is not negative behind a ReLU, for a bias.
+            layer.set_weights([np.zeros(layer.kernel.shape), means[place]])
+        scores = main.predict(images, batch_size=250, verbose=0)
+        for layer, values in zip(layers_, before):
+            layer.set_weights(values)
+        return float(100 * np.mean(scores.argmax(-1) != labels))
+
+    return {
+        "modules": found,
+        "branches": list(BRANCHES),
+        "images": len(images),
+        "maps": (counts / counts.sum(axis=1, keepdims=True)).tolist(),
+        "weights": weights(model),
+        "activity": (squares / squares.sum(axis=1, keepdims=True)).tolist(),
+        "test_error": [[error([(m, b)]) for b in BRANCHES] for m in found],
+        "all_modules": [error([(m, b) for m in found]) for b in BRANCHES],
+        "intact": error([]),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
