@@ -609,7 +609,7 @@ class Idea:
 
 # What each idea bought, for the last chapter: a line an idea, in the order of the papers.
 _1998, _2012, _2014 = "LeCun et al. 1998", "Krizhevsky et al. 2012", "Simonyan, Zisserman 2014"
-_SZEGEDY, _2015, _2016 = "Szegedy et al. 2014", "He et al. 2015", "He et al. 2016"
+_LIN, _SZEGEDY, _2015, _2016 = "Lin et al. 2013", "Szegedy et al. 2014", "He et al. 2015", "He et al. 2016"
 _LENET5 = "lenet5-ablation", "LeNet-5 of 1998"
 IDEAS = (
     Idea(
@@ -634,6 +634,8 @@ IDEAS = (
     Idea("changed pictures", _2012, "alexnet-ideas", "base", "unchanged pictures"),
     Idea("two groups", _2012, "alexnet-ideas", "base", "one group"),
     Idea("a fifth convolution", _2012, "alexnet-ideas", "base", "four convolutions"),
+    Idea("1x1 layers", _LIN, "nin-1x1", "with 1x1 layers", "without"),
+    Idea("a mean of maps, no dense layer", _LIN, "nin-heads", "average", "dense"),
     Idea("19 layers, not 11", _2014, "vgg-columns", "E, 19 layers", "A, 11 layers"),
     Idea("3x3 three times, not 7x7", _2014, "vgg-stack", "three of 3x3", "one of 7x7"),
     Idea("1x1 layers added", _2014, "vgg-columns", "C, 16 layers", "B, 13 layers"),

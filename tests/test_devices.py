@@ -27,6 +27,13 @@ needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="
 on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="of the JAX backend")
 TRAIN = ["-m", "cnnlib", "train", "lenet5-modern", "--data", "digits", "--recipe", "lenet5-modern-mnist"]
 TRAIN += ["--record", "--directory", "runs"]
+# The same with a checkpoint after every epoch, however short it is.
+KEEPING = [
+    "-c",
+    "import runpy; from cnnlib.training import runs; runs._train.__defaults__ = (0.0,)\n"
+    "runpy.run_module('cnnlib', run_name='__main__', alter_sys=True)",
+    *TRAIN[2:],
+]
 
 
 def start(count, *arguments, folder, virtual=1):
@@ -135,7 +142,7 @@ def test_processes_train_as_one_does(one, tmp_path, count, virtual):
 def test_a_process_is_killed_and_the_run_goes_on(tmp_path):
     """All end with a message, in bounded time; the same command then records what an undisturbed run does."""
     (tmp_path / "undisturbed").mkdir()
-    command = [*TRAIN, "--iterations", "400", "--devices", "2"]
+    command = [*KEEPING, "--iterations", "400", "--devices", "2"]
     ended(start(1, *command, folder=tmp_path / "undisturbed", virtual=2))
     (undisturbed,) = records.load(tmp_path / "undisturbed" / "records")
 
