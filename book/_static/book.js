@@ -89,6 +89,8 @@ function showHits() {
   place.element.classList.add("hit-here");
   place.element.scrollIntoView({ block: "center", behavior: "instant" });
 }
+// The theme scrolls smoothly to an anchor, and would still be on its way when the hit is shown.
+if (new URL(location.href).searchParams.has("hit")) document.documentElement.style.scrollBehavior = "auto";
 window.addEventListener("load", () => typeset().then(showHits));
 
 // ------------------------------------------------------------------------------------------ paper
