@@ -99,6 +99,10 @@ RESNET_BOTTLENECK = {
 VGG = {f"pool{b}": (side, maps) for b, side, maps in zip(range(1, 6), (112, 56, 28, 14, 7), vgg.WIDTHS)}
 VGG |= {"conv1_1": (224, 64), "conv3_2": (56, 256), "conv5_2": (14, 512)}
 VGG |= {"fc6": (4096,), "fc7": (4096,), "fc8": (1000,)}
+GOOGLENET_REDUCED = {
+    "conv1": (16, 16), "pool1": (8, 16), "conv2": (8, 24), "inception_3a": (8, 32), "inception_4a": (8, 64),
+    "inception_4d": (8, 66), "pool4": (4, 66), "inception_5b": (4, 128), "linear": (10,),
+}  # fmt: skip
 GOOGLENET = {
     "conv1": (112, 64),
     "pool1": (56, 64),
@@ -153,6 +157,12 @@ MAPS = {
         "conv3": (8, 192), "cccp5": (8, 192), "cccp6": (8, 10), "pool3": (10,),
     },
     "googlenet": GOOGLENET,
+    "googlenet-reduced": GOOGLENET_REDUCED,
+    "googlenet-aux-reduced": {
+        **GOOGLENET_REDUCED,
+        "auxiliary_4a_pool": (2, 64), "auxiliary_4a_conv": (2, 16), "auxiliary_4a_fc": (128,),
+        "auxiliary_4d_pool": (2, 66), "auxiliary_4d": (10,),
+    },
     "googlenet-aux": {
         **GOOGLENET,
         "auxiliary_4a_pool": (4, 512), "auxiliary_4a_conv": (4, 128), "auxiliary_4a_fc": (1024,),
