@@ -140,7 +140,7 @@ def _eight_passes(network="cifar-resnet-56", seeds=5, recipe="he2015-cifar-reduc
 def _alexnet(recipe="krizhevsky2012-reduced", seeds=3, **options):
     """An arm of the small AlexNet, without dropout and normalisation unless said otherwise."""
     options = {"dropout": 0.0, "response_normalization": None, **options}
-    # As the network has it by itself.
+    # An option that says what the network has by itself is left out, as its records leave it out.
     defaults = {"dropout": 0.5, "response_normalization": _STRONG}
     options = {key: value for key, value in options.items() if value != defaults.get(key)}
     return Arm("alexnet-reduced", recipe, options, seeds, data="imagenette")
@@ -235,7 +235,7 @@ COMPARED = {
                 (3, 1, 46, 1, 0, ""),
                 (3, 1, 32, 1, 0, "pool"),
             ),
-            "response_normalization": alexnet.REDUCED["response_normalization"],
+            "response_normalization": _STRONG,
             "dense": (128, 128),
             "dense_bias": 0,
             **_HE_NO_DROPOUT,
@@ -289,6 +289,9 @@ RATES = {
     "plain 14": 0.03,
     "ResNet 14": 0.1,
     "ResNet 14, not normalised": 0.03,
+}
+_COMPARED_ONCE = {
+    label: Arm(network, "comparison-cifar", options, 1) for label, (network, options) in COMPARED.items()
 }
 # Two passes: what a laptop does in half a minute.
 _TWO_PASSES = recipes.COMPARISON_CIFAR.shortened(iterations=313)
@@ -549,19 +552,13 @@ EXPERIMENTS = {
     # Which rate is each network's: the error on training images that are held out, by tools/rates.py.
     "comparison-rates": Experiment(
         "08-comparison",
-        {
-            label: Arm(network, "comparison-cifar", options, 1)
-            for label, (network, options) in COMPARED.items()
-        },
+        _COMPARED_ONCE,
         measurement="rates",
     ),
     # What a batch of each costs in time, by tools/times.py.
     "comparison-times": Experiment(
         "08-comparison",
-        {
-            label: Arm(network, "comparison-cifar", options, 1)
-            for label, (network, options) in COMPARED.items()
-        },
+        _COMPARED_ONCE,
         measurement="times",
     ),
 }  # fmt: skip
@@ -610,24 +607,13 @@ class Idea:
 # What each idea bought, for the last chapter: a line an idea, in the order of the papers.
 _1998, _2012, _2014 = "LeCun et al. 1998", "Krizhevsky et al. 2012", "Simonyan, Zisserman 2014"
 _LIN, _SZEGEDY, _2015, _2016 = "Lin et al. 2013", "Szegedy et al. 2014", "He et al. 2015", "He et al. 2016"
-_LENET5 = "lenet5-ablation", "LeNet-5 of 1998"
+_ABLATION, _LENET5 = "lenet5-ablation", "LeNet-5 of 1998"
 IDEAS = (
-    Idea(
-        "a table of links",
-        _1998,
-        "lenet5-ablation",
-        "LeNet-5 of 1998",
-        "every pair of S2 and C3",
-        "test_error",
-    ),
-    Idea("trained subsampling", _1998, *_LENET5, "max pooling", "test_error"),
-    Idea(
-        "distances, not scores", _1998, "lenet5-ablation", "LeNet-5 of 1998", "scores, softmax", "test_error"
-    ),
-    Idea(
-        "distorted digits", _1998, "lenet5-result", "1998, distorted digits", "LeNet-5 of 1998", "test_error"
-    ),
-    Idea("rectified units", _2012, "lenet5-ablation", "rectified units", _LENET5[1], "test_error"),
+    Idea("a table of links", _1998, _ABLATION, _LENET5, "every pair of S2 and C3", "test_error"),
+    Idea("trained subsampling", _1998, _ABLATION, _LENET5, "max pooling", "test_error"),
+    Idea("distances, not scores", _1998, _ABLATION, _LENET5, "scores, softmax", "test_error"),
+    Idea("distorted digits", _1998, "lenet5-result", "1998, distorted digits", _LENET5, "test_error"),
+    Idea("rectified units", _2012, _ABLATION, "rectified units", _LENET5, "test_error"),
     Idea("overlapping pools", _2012, "alexnet-ideas", "base", "plain pools"),
     Idea("response normalisation", _2012, "alexnet-ideas", "normalisation", "base"),
     Idea("dropout", _2012, "alexnet-ideas", "dropout", "base"),

@@ -80,8 +80,8 @@ def test_the_tool_records_an_error_a_rate(made_up):
 
 
 def test_a_rate_that_diverges_has_no_error(made_up):
-    run = {"network": "cifar-plain-8", "options": {"batch_normalization": None}, "data": made()}
-    assert rates.error(run, RECIPE.at_rate(1e30), np.arange(4), 0) is None
+    run = {"network": "cifar-plain-8", "options": {"batch_normalization": None}, "data": made(), "seed": 0}
+    assert rates.error({**run, "recipe": RECIPE.at_rate(1e30)}, np.arange(4)) is None
 
 
 def test_the_tool_times_all_arms_in_turn(made_up, monkeypatch, capsys):

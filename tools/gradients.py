@@ -13,10 +13,9 @@ with several outputs also ``first_output_kernel_gradient_norm``, that of the fir
 
 import sys
 
-import keras
 import measuring
 
-from cnnlib import models, probes, recipes
+from cnnlib import probes, recipes
 from cnnlib.records import measurements
 from cnnlib.training import inputs, runs
 
@@ -46,11 +45,7 @@ def record(options, seed):
     if options.iterations[-1] > recipe.iterations or options.iterations[0] < 0:
         raise ValueError(f"--iterations: expected 0 to {recipe.iterations}, got {options.iterations}")
     run = measuring.run_of(options, seed, recipe)
-    data = run["data"]
-
-    keras.utils.set_random_seed(seed)
-    sizes = {"input_shape": inputs.input_shape(recipe, data), "classes": data.classes}
-    model = models.build(run["network"], **{**sizes, **run["options"]})
+    data, model = run["data"], measuring.untrained(**run)
     inputs.check(model, data, recipe, seed)
     network = runs.one_output(model)
     runs.compile_model(network, recipe)

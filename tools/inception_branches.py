@@ -25,7 +25,6 @@ import measuring
 import numpy as np
 from keras import layers
 
-from cnnlib import models
 from cnnlib.records import measurements
 from cnnlib.training import inputs
 
@@ -44,10 +43,7 @@ def main(arguments=None):
 def record(options, seed):
     recipe = measuring.recipe_of(options)
     run = measuring.run_of(options, seed, recipe)
-    data = run["data"]
-    keras.utils.set_random_seed(seed)
-    sizes = {"input_shape": inputs.input_shape(recipe, data), "classes": data.classes}
-    start = models.build(run["network"], **{**sizes, **run["options"]})
+    data, start = run["data"], measuring.untrained(**run)
     trained = measuring.trained(options, run).model
     images = inputs.pixel_mapping(recipe, data)(data.x_test[:IMAGES])
     values = measure(trained, images, data.y_test[:IMAGES])

@@ -8,9 +8,12 @@ import pathlib
 import sys
 import time
 
+import keras
+
 import cnnlib
 from cnnlib import models, recipes, records, training
 from cnnlib.__main__ import add_options, seeds
+from cnnlib.training import inputs
 
 # What is told in one line: input that cannot be used, and what a backend or a run fails of.
 TOLD = (ValueError, TypeError, OSError, FloatingPointError, RuntimeError)
@@ -48,6 +51,13 @@ def run_of(options: argparse.Namespace, seed: int, recipe: recipes.Recipe) -> di
     network, *_ = models.find(options.network)
     given = records.plain_options(dict(options.option))
     return {"network": network, "options": given, "recipe": recipe, "data": data, "seed": seed}
+
+
+def untrained(*, network: str, options: dict, recipe: recipes.Recipe, data, seed: int) -> keras.Model:
+    """The network of a run before its first step, as ``cnnlib.run`` builds it."""
+    keras.utils.set_random_seed(seed)
+    sizes = {"input_shape": inputs.input_shape(recipe, data), "classes": data.classes}
+    return models.build(network, **{**sizes, **options})
 
 
 def trained(options: argparse.Namespace, run: dict) -> training.Run:

@@ -16,7 +16,7 @@ import keras
 import measuring
 import numpy as np
 
-from cnnlib import models, recipes
+from cnnlib import recipes
 from cnnlib.records import measurements
 from cnnlib.training import inputs, runs
 
@@ -34,7 +34,7 @@ def record(options, seed):
     run = measuring.run_of(options, seed, recipe)
     held = held_out(recipe, run["data"])
     short = recipe.shortened(iterations=math.ceil(recipe.iterations / 2))
-    errors = [error(run, short.at_rate(rate), held, seed) for rate in RATES]
+    errors = [error({**run, "recipe": short.at_rate(rate)}, held) for rate in RATES]
     values = {"rates": RATES, "error": errors, "held_out": len(held), "iterations": short.iterations}
     return [measurements.write("rates", values, **run)]
 
@@ -48,12 +48,10 @@ def held_out(recipe, data, most=HELD_OUT):
     return others[np.arange(count) * len(others) // count]
 
 
-def error(run, recipe, held, seed):
+def error(run, held):
     """Percent of the held-out images that are wrong after training; None if the loss was not finite."""
-    data = run["data"]
-    keras.utils.set_random_seed(seed)
-    sizes = {"input_shape": inputs.input_shape(recipe, data), "classes": data.classes}
-    model = models.build(run["network"], **{**sizes, **run["options"]})
+    data, recipe, seed = run["data"], run["recipe"], run["seed"]
+    model = measuring.untrained(**run)
     inputs.check(model, data, recipe, seed)
     runs.compile_model(model, recipe)
     mapping = inputs.pixel_mapping(recipe, data)

@@ -15,10 +15,10 @@ import os
 import sys
 import time
 
-import keras
+import measuring
 
 import cnnlib
-from cnnlib import experiments, models, recipes
+from cnnlib import experiments, recipes
 from cnnlib.records import measurements
 from cnnlib.training import inputs, runs
 
@@ -75,9 +75,7 @@ def prepared(arm):
     """What is timed of an arm: "forward" and "step" of one batch of noise."""
     recipe = recipes.get(arm.recipe)
     images = experiments.noise(arm, recipe.batch_size)
-    keras.utils.set_random_seed(0)
-    sizes = {"input_shape": inputs.input_shape(recipe, images), "classes": images.classes}
-    model = models.build(arm.network, **{**sizes, **arm.options})
+    model = measuring.untrained(network=arm.network, options=arm.options, recipe=recipe, data=images, seed=0)
     runs.compile_model(model, recipe)
     x = inputs.pixel_mapping(recipe, images)(images.x_train)
     y = images.y_train.astype("int32")

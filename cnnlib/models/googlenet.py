@@ -4,8 +4,9 @@ Table 1, Figs. 2b and 3, section 5.
 ``googlenet`` is the network as it is used, ``googlenet-aux`` the one that is trained, with both auxiliary
 classifiers; ``googlenet-reduced`` and ``googlenet-aux-reduced`` are small ones for 16 pixels. The branch of
 5x5 filters has 5x5 filters, every convolution has biases and none is followed by batch normalisation, which
-came a year later. The paper prints neither the constants of local response normalisation (ours: Krizhevsky
-et al. 2012) nor the initial weights (ours, after the release of Caffe: Glorot and Bengio's, biases .2).
+came five months later. The paper prints neither the constants of local response normalisation (ours:
+Krizhevsky et al. 2012) nor the initial weights (ours, after the release of Caffe: Glorot and Bengio's,
+biases .2).
 """
 
 import keras

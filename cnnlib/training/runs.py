@@ -107,7 +107,9 @@ def _train(model, data, recipe, origin, seed, directory, verbose, checkpoint_sec
     devices.check(model, recipe)
     if not isinstance(checkpoint_seconds, (int, float)) or not checkpoint_seconds >= 0:
         raise ValueError(f"checkpoint_seconds: expected a number of at least 0, got {checkpoint_seconds!r}")
-    keeper = Keeper(recipe, recipe.epoch_ends(data.train_size), _verbosity(verbose) * devices.first())
+    # Of several processes only the first one speaks.
+    told = _verbosity(verbose) if devices.first() else 0
+    keeper = Keeper(recipe, recipe.epoch_ends(data.train_size), told)
     with checkpoints.claimed(directory):
         network = one_output(model)
         compile_model(network, recipe)
