@@ -1,17 +1,22 @@
 """Images a second in training ResNet-20, side by side: this library, Keras as one would write it, PyTorch.
 
-    python benchmarks/training.py [--rounds 5] [--steps 20] [--depths 20,56,110] [--batch 128]
+    python benchmarks/training.py [--rounds 7] [--steps 15] [--ways ours,obvious,pytorch,two,two_pytorch]
+    python benchmarks/training.py --ways ours --depths 56,110 --rounds 3
 
-Every way trains the same network after the same recipe (batch 128, momentum, weight decay, each image
-padded, cropped and mirrored at random) in a process of its own; they take turns, a round each, so that
-whatever else the machine does falls on all. Printed: the median of the rounds, their range, the peak
-memory; what a large matrix product reaches on the same cores; what the input costs; how time grows
-with depth. Without CIFAR-10 random images of its shape are used (the speed is the same).
+Every way trains the same network after the same recipe (batch 128, momentum, weight decay, each image padded,
+cropped and mirrored at random). A measurement is a process of its own that starts, warms up, is timed and
+ends; so none waits in memory while another runs. A round measures each way once, in an order drawn
+anew. What is compared is the ratio of two ways in the same round: its geometric mean with the 95 % interval
+of Student's t over the rounds, and a verdict only where the interval leaves 1 out. Each line comes as it is
+measured and says how many cores were busy and how much of them the machine gave to others ("stolen").
+Without CIFAR-10 random images of its shape are used (the speed is the same).
 """
 
 import argparse
 import json
+import math
 import os
+import random
 import resource
 import statistics
 import subprocess
@@ -22,7 +27,7 @@ import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # 3 x the multiply-accumulates of a forward pass (Table in the book), 2 operations each.
-FLOP_PER_IMAGE = {20: 6 * 40_551_040}
+FLOP_PER_IMAGE = 6 * 40_551_040
 
 
 def images():
@@ -58,14 +63,14 @@ def stream(batch):
 def ours(depth, batch):
     """``cnnlib.train``'s own path: its network, optimiser and input, Keras' fit."""
     import cnnlib
-    from cnnlib import training
+    from cnnlib.training import runs
 
     batches = stream(batch)
     model = cnnlib.models.build(f"cifar-resnet-{depth}")
-    training.compile_model(model, recipe(batch))
+    runs.compile_model(model, recipe(batch))
 
     def run(steps):
-        watch = training.StopAtNonFiniteLoss(argparse.Namespace(start=0, not_finite=None), model)
+        watch = runs.StopAtNonFiniteLoss(argparse.Namespace(start=0, not_finite=None), model)
         model.fit(batches(steps), verbose=0, shuffle=False, callbacks=[watch])
 
     return run
@@ -167,127 +172,200 @@ def pytorch(depth, batch):
     return run
 
 
-def matrix_product(depth, batch):
-    """Operations a second of one large matrix product in float32."""
+def matrix_product():
+    """Operations a second of a 4096 x 4096 matrix product in float32."""
     import tensorflow as tf
 
-    size = 4096
+    size, times = 4096, []
     a = tf.random.normal((size, size))
-
-    def run(steps):
-        for _ in range(max(2, steps // 5)):
-            tf.linalg.matmul(a, a).numpy()
-        return 2 * size**3 * max(2, steps // 5)
-
-    return run
-
-
-def input_alone(depth, batch):
-    """The library's batches alone, made and thrown away."""
-    batches = stream(batch)
-
-    def run(steps):
-        made = batches(steps)
-        for number in range(steps):
-            made[number]
-
-    return run
-
-
-WAYS = {f.__name__: f for f in (ours, obvious, pytorch, matrix_product, input_alone)}
-
-
-def worker(way, depth, batch, steps):
-    """Warm up, then run a round whenever a line comes in; answers with a line of JSON."""
-    run = WAYS[way](depth, batch)
-    run(steps)
-    run(3)
-    print("ready", flush=True)
-    for _ in sys.stdin:
+    for _ in range(4):
         begun = time.perf_counter()
-        done = run(steps)
-        seconds = time.perf_counter() - begun
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps([seconds, memory, done if way == "matrix_product" else None]), flush=True)
+        tf.linalg.matmul(a, a).numpy()
+        times.append(time.perf_counter() - begun)
+    return 2 * size**3 / min(times)
 
 
-def start(way, depth, options):
+def input_alone(steps, batch):
+    """Seconds of ``steps`` batches of the library, made and thrown away."""
+    made = stream(batch)(steps)
+    begun = time.perf_counter()
+    for number in range(steps):
+        made[number]
+    return time.perf_counter() - begun
+
+
+# Name -> the function, how many processes run at once, and whether each has one thread.
+WAYS = {
+    "ours": (ours, 1, False),
+    "obvious": (obvious, 1, False),
+    "pytorch": (pytorch, 1, False),
+    "two": (ours, 2, True),
+    "two_pytorch": (pytorch, 2, True),
+}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+
+
+def stolen():
+    """Seconds, summed over the cores, in which the machine's host ran something else; None if not told."""
+    try:
+        with open("/proc/stat", encoding="utf-8") as lines:
+            return int(next(lines).split()[8]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError):
+        return None
+
+
+def worker(way, depth, options):
+    """Warm up, wait for a line, be timed; answers with a line of JSON."""
+    run = WAYS[way][0](depth, options.batch)
+    run(options.steps)  # what is compiled for this number of steps
+    run(options.steps)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    run(3)  # after the wait
+    before, used, begun = stolen(), time.process_time(), time.perf_counter()
+    run(options.steps)
+    seconds = time.perf_counter() - begun
+    found = {"seconds": seconds, "cores": (time.process_time() - used) / seconds}
+    found["stolen"] = None if before is None else (stolen() - before) / seconds
+    found["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if way == "ours":
+        found["input"] = input_alone(options.steps, options.batch) / seconds
+        found["product"] = matrix_product()
+    print(json.dumps(found), flush=True)
+
+
+def measure(way, depth, options):
+    """One measurement: images a second of all its processes together, and what else they found."""
+    function, copies, one_thread = WAYS[way]
     command = [sys.executable, __file__, "--worker", way, "--depths", str(depth)]
     command += ["--batch", str(options.batch), "--steps", str(options.steps)]
-    # TensorFlow and PyTorch do not start in one process; the library's batches need neither.
-    environment = {**os.environ, "KERAS_BACKEND": "torch"} if way == "pytorch" else None
+    environment = {**os.environ, **(ONE_THREAD if one_thread else {})}
+    if function is pytorch:
+        # TensorFlow and PyTorch do not start in one process; the library's batches need neither.
+        environment["KERAS_BACKEND"] = "torch"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, env=environment, **pipes)
-    if process.stdout.readline().strip() != "ready":
-        raise SystemExit(f"{way}, depth {depth}: did not start")
-    return process
+    processes = [subprocess.Popen(command, env=environment, **pipes) for _ in range(copies)]
+    for process in processes:
+        if process.stdout.readline().strip() != "ready":
+            raise SystemExit(f"{way}, depth {depth}: did not start")
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    found = [json.loads(process.communicate()[0]) for process in processes]
+    images = options.steps * options.batch
+    total = {key: found[0][key] for key in ("stolen", "input", "product") if key in found[0]}
+    total["rate"] = sum(images / each["seconds"] for each in found)
+    total |= {key: sum(each[key] for each in found) for key in ("cores", "memory")}
+    taken = "" if total["stolen"] is None else f", {total['stolen']:.2f} stolen"
+    busy = f"{total['cores']:.2f} cores busy{taken}, {total['memory']:,.0f} MB"
+    print(f"  {way:<11} depth {depth:<3} {total['rate']:7.1f} images/s, {busy}", flush=True)
+    return total
 
 
-def turn(process):
-    process.stdin.write("go\n")
-    process.stdin.flush()
-    return json.loads(process.stdout.readline())
+def compare(rates, others):
+    """The ratio of two ways, paired by round: geometric mean, the ends of its 95 % interval, a verdict."""
+    from scipy import stats
+
+    logs = [math.log(a / b) for a, b in zip(rates, others, strict=True)]
+    mean = statistics.fmean(logs)
+    if len(logs) < 2:
+        return f"{math.exp(mean):.2f} (one round: no interval, no verdict)"
+    half = stats.t.ppf(0.975, len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
+    verdict = "not told apart" if abs(mean) <= half else "faster" if mean > 0 else "slower"
+    low, high = math.exp(mean - half), math.exp(mean + half)
+    return f"{math.exp(mean):.2f} [{low:.2f}, {high:.2f}] (95 %, n = {len(logs)} rounds): {verdict}"
+
+
+def chosen_ways(names):
+    """The ways to measure, without those that are not installed."""
+    import importlib.util
+
+    for name in names:
+        if name not in WAYS:
+            raise SystemExit(f"--ways: expected some of {', '.join(WAYS)}, got {name!r}")
+    if importlib.util.find_spec("torch"):
+        return names
+    left_out = [name for name in names if WAYS[name][0] is pytorch]
+    if left_out:
+        print(f"PyTorch is not installed: {' and '.join(left_out)} left out")
+    return [name for name in names if name not in left_out]
+
+
+def describe():
+    """Processor, its vector instructions, and versions, in a line each."""
+    import importlib.metadata
+
+    from cnnlib import provenance
+
+    found = provenance.describe()
+    print(f"{found['device']}; {instructions()}")
+    versions = {name: found["versions"][name] for name in ("python", "keras", "tensorflow")}
+    try:
+        versions["torch"] = importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    print(", ".join(f"{name} {version}" for name, version in versions.items()))
+
+
+def instructions():
+    """The vector instructions that the processor offers, as Linux tells them, and limits put on them."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            flags = next(line for line in lines if line.startswith("flags")).split()
+    except (OSError, StopIteration):
+        flags = []
+    names = ("amx_tile", "avx512f", "avx2", "avx", "asimd")
+    found = ", ".join(name for name in names if name in flags) or "instructions not told"
+    limits = [f"{key}={os.environ[key]}" for key in LIMITS if key in os.environ]
+    return f"{found}{'; limited by ' + ', '.join(limits) if limits else ''}"
+
+
+# With all three at AVX2, convolutions and products use no wider instructions, in TensorFlow and PyTorch.
+LIMITS = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS")
 
 
 def main():
     layout = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=20, help="a round")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=15, help="timed, after twice as many to warm up")
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--depths", default="20,56,110", help="the first is compared, all are timed")
+    parser.add_argument("--depths", default="20")
+    parser.add_argument("--ways", default="ours,obvious,pytorch", help=f"some of {', '.join(WAYS)}")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     depths = [int(depth) for depth in options.depths.split(",")]
     if options.worker:
-        return worker(options.worker, depths[0], options.batch, options.steps)
+        return worker(options.worker, depths[0], options)
 
-    ways = [("ours", depths[0]), ("obvious", depths[0]), ("matrix_product", 0), ("input_alone", 0)]
-    try:
-        import torch
+    ways = [(way, depth) for way in chosen_ways(options.ways.split(",")) for depth in depths]
+    describe()
+    found = {way: [] for way in ways}
+    for number in range(1, options.rounds + 1):
+        print(f"round {number} of {options.rounds}", flush=True)
+        for way in random.sample(ways, len(ways)):
+            found[way].append(measure(*way, options))
 
-        print(f"PyTorch {torch.__version__}")
-        ways.insert(2, ("pytorch", depths[0]))
-    except ImportError:
-        print("PyTorch is not installed: left out")
-    ways += [("ours", depth) for depth in depths[1:]]
-
-    from cnnlib import provenance
-
-    found = provenance.describe()
-    print(f"{found['device']}; {found['versions']}")
-    print(f"batch {options.batch}, {options.rounds} rounds of {options.steps} steps")
-    workers = [start(*way, options) for way in ways]
-    times = [[turn(process) for process in workers] for _ in range(options.rounds)]
-    for process in workers:
-        process.stdin.close()
-        process.wait()
-
-    middle = {}
-    for (way, depth), results in zip(ways, zip(*times)):
-        seconds, memories, done = zip(*results)
-        if way == "matrix_product":
-            rates = [operations / s / 1e9 for operations, s in zip(done, seconds)]
-            unit = "GFLOP/s"
-        else:
-            rates = [options.steps * options.batch / s for s in seconds]
-            unit = "images/s"
-        middle[way, depth] = statistics.median(rates)
+    rates = {way: [each["rate"] for each in results] for way, results in found.items()}
+    for (way, depth), values in rates.items():
+        memory = max(each["memory"] for each in found[way, depth])
         print(
-            f"{way:<15} depth {depth or '-':<4} {middle[way, depth]:>9.1f} {unit:<8}"
-            f" ({min(rates):.1f} to {max(rates):.1f})  {max(memories):>6.0f} MB"
+            f"{way:<11} depth {depth:<3} {statistics.median(values):7.1f} images/s "
+            f"({min(values):.1f} to {max(values):.1f}), {memory:,.0f} MB"
         )
-    first = depths[0]
-    for other in ("obvious", "pytorch"):
-        if (other, first) in middle:
-            print(f"ours / {other}: {middle['ours', first] / middle[other, first]:.2f}")
-    print(f"input: {100 * middle['ours', first] / middle['input_alone', 0]:.1f} % of a step")
-    if first in FLOP_PER_IMAGE:
-        share = middle["ours", first] * FLOP_PER_IMAGE[first] / 1e9 / middle["matrix_product", 0]
-        print(f"arithmetic: {100 * share:.0f} % of what a matrix product of 4096 x 4096 reaches")
-    for depth in depths[1:]:
-        growth = middle["ours", first] / middle["ours", depth]
-        print(f"time a step, depth {depth} / depth {first}: {growth:.2f} (depths: {depth / first:.2f})")
+    for way, depth in ways[1:]:
+        first = ways[0]
+        if depth == first[1]:
+            print(f"{first[0]} / {way}: {compare(rates[first], rates[way, depth])}")
+        else:
+            growth = statistics.median(a / b for a, b in zip(rates[first], rates[way, depth], strict=True))
+            print(f"time a step, depth {depth} / {first[1]}: {growth:.2f} (depths: {depth / first[1]:.2f})")
+    if ("ours", 20) in found:
+        results = found["ours", 20]
+        share = statistics.median(each["rate"] * FLOP_PER_IMAGE / each["product"] for each in results)
+        product = statistics.median(each["product"] for each in results) / 1e9
+        print(f"arithmetic: {100 * share:.0f} % of a 4096 x 4096 product ({product:.0f} GFLOP/s, just after)")
+        print(f"input: {100 * statistics.median(each['input'] for each in results):.1f} % of a step")
 
 
 if __name__ == "__main__":

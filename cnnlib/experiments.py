@@ -549,6 +549,14 @@ EXPERIMENTS = {
             for label, (network, options) in COMPARED.items()
         },
     ),
+    # The same for ten times as many steps, on all 50,000 images, at the same rates.
+    "comparison-longer": Experiment(
+        "08-comparison",
+        {
+            label: Arm(network, recipes.COMPARISON_CIFAR_LONGER.at_rate(RATES[label]).name, options)
+            for label, (network, options) in COMPARED.items()
+        },
+    ),
     # Which rate is each network's: the error on training images that are held out, by tools/rates.py.
     "comparison-rates": Experiment(
         "08-comparison",

@@ -527,6 +527,10 @@ COMPARISON_CIFAR = Recipe(
     augmentation="crop-and-mirror",
     train_size=10_000,
 )
+# Ten times the steps of two passes, over all images: four passes.
+COMPARISON_CIFAR_LONGER = dataclasses.replace(
+    COMPARISON_CIFAR, name="comparison-cifar-longer", iterations=3_128, train_size=None
+)
 
 RECIPES = {
     recipe.name: recipe
@@ -554,6 +558,7 @@ RECIPES = {
         LIN2013_CIFAR_REDUCED,
         LIN2013_CIFAR_FIT,
         COMPARISON_CIFAR,
+        COMPARISON_CIFAR_LONGER,
         SZEGEDY2014_CIFAR_REDUCED,
         SZEGEDY2014_CIFAR_FIT,
         SZEGEDY2014_CIFAR_FIT_AUXILIARY,
