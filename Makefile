@@ -26,6 +26,9 @@ export JUPYTER_PLATFORM_DIRS = 1
 PYTEST = $(RUN) -m pytest --durations=15 -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 # What `make test` runs: all, or some files or folders.
 TESTS ?= tests book
+# How many files are tested at a time; each may take 2 GB. `make test JOBS=0` tests all in one process.
+JOBS ?= 2
+AT_ONCE = -n $(JOBS) --dist loadfile
 
 .PHONY: help book pdf epub serve check test test-jax pages lint notebooks address venv clean distclean
 
@@ -52,14 +55,14 @@ serve: book  ## build the book and serve it on this machine, PORT=8000
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory "$(HTML)" $(PORT)
 
 check: lint  ## lint and the unit tests that train nothing: a minute and a half, for everyday work
-	$(PYTEST) tests --ignore=tests/pages -m "not slow"
+	$(PYTEST) $(AT_ONCE) tests --ignore=tests/pages -m "not slow"
 
 test: lint  ## lint, unit tests, and every notebook of the book run and compared
-	$(PYTEST) $(TESTS) --ignore=tests/pages \
+	$(PYTEST) $(AT_ONCE) $(TESTS) --ignore=tests/pages \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=600 --nbval-kernel-startup-timeout=120
 
 test-jax: $(READY_JAX)  ## the tests of models, account and training on the JAX backend
-	KERAS_BACKEND=jax $(PYTEST) $(JAX_TESTS) $(NOT_ON_JAX)
+	KERAS_BACKEND=jax $(PYTEST) $(AT_ONCE) $(JAX_TESTS) $(NOT_ON_JAX)
 
 pages: $(READY)  ## look at every page of the built book in headless Chromium
 	BOOK_BUILD="$(OUT)/_build" $(PYTEST) tests/pages

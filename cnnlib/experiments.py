@@ -485,19 +485,27 @@ EXPERIMENTS = {
         "07-resnet",
         {
             **{
-                f"{kind}, {rate}": Arm(f"{KINDS[kind]}56", f"he2015-cifar-fit-rate-{rate}", HALF, seeds)
-                for kind, rate, seeds in (
-                    ("plain", 0.03, 2), ("plain", 0.01, 2), ("plain", 0.003, 1),
-                    ("residual", 0.03, 1), ("residual", 0.01, 2),
-                )
+                f"{kind}, {rate}": Arm(f"{KINDS[kind]}56", f"he2015-cifar-fit-rate-{rate}", HALF, 2)
+                for kind in KINDS
+                for rate in (0.03, 0.01, 0.003)
             },
             "plain 20, 0.003": Arm("cifar-plain-20", "he2015-cifar-fit-rate-0.003", HALF, 1),
+        },
+    ),
+    # A first step that cannot make kernels long: gradients clipped; or a smaller rate for 400 iterations.
+    "resnet-first-steps": Experiment(
+        "07-resnet",
+        {
+            "plain, clipped": Arm("cifar-plain-56", "he2015-cifar-fit-clip-0.1", HALF),
+            "plain, warm-up": Arm("cifar-plain-56", "he2015-cifar-fit-warm-up", HALF, 1),
+            "residual, warm-up": Arm("cifar-resnet-56", "he2015-cifar-fit-warm-up", HALF, 1),
         },
     ),
     "resnet-steps": Experiment(
         "07-resnet",
         {
             "plain": Arm("cifar-plain-56", "he2015-cifar-fit", HALF),
+            "plain, clipped": Arm("cifar-plain-56", "he2015-cifar-fit-clip-0.1", HALF),
             "residual": Arm("cifar-resnet-56", "he2015-cifar-fit", HALF),
             "plain, 0.003": Arm("cifar-plain-56", "he2015-cifar-fit-rate-0.003", HALF),
         },
