@@ -14,6 +14,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # their names.
 SLOW = {
     "test_account.py": ("test_keras_applications",),
+    "test_benchmarks.py": ("test_one_round_runs",),
     "test_training.py": ("test",),
     "test_resuming.py": ("test",),
     "test_devices.py": ("_train_as_one_does", "is_killed", "refuse_the_same"),
