@@ -20,6 +20,11 @@ FORMULA = r'<span class="math notranslate nohighlight">\(m - 1\)</span>'
         (r'<div class="math">\[10 % in chapter 1\]</div>', r'<div class="math">\[10 % in chapter 1\]</div>'),
         ('<span class="caption-number">Fig. 6.1 </span>', '<span class="caption-number">Fig. 6.1 </span>'),
         ('<span class="pre">--devices</span>', '<span class="pre short">--devices</span>'),
+        (
+            '<span class="pre">kernel_initializer=he_normal</span>',
+            '<span class="pre short">kernel_initializer=</span><wbr/>'
+            '<span class="pre short">he_normal</span>',
+        ),
         (f'<span class="pre">{"name-" * 5}</span>', f'<span class="pre">{"name-" * 5}</span>'),
     ],
 )

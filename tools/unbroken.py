@@ -40,8 +40,12 @@ def formula_kept(found):
 
 
 def code_kept(found):
-    short = len(html.unescape(found[1])) <= SHORT
-    return f'<span class="pre short">{found[1]}</span>' if short else found[0]
+    """Code that is not broken where it is short; a long option may be broken behind its name."""
+    parts = re.split("(?<==)(?!=)", found[1], maxsplit=1)
+    if len(html.unescape(found[1])) <= SHORT:
+        parts = [found[1]]
+    kinds = ["pre short" if len(html.unescape(part)) <= SHORT else "pre" for part in parts]
+    return "<wbr/>".join(f'<span class="{kind}">{part}</span>' for kind, part in zip(kinds, parts))
 
 
 def kept_together(page):
