@@ -5,7 +5,7 @@
 // Whatever scrolls sideways in a box of its own can be reached and scrolled by keyboard. (The theme
 // does this for code.) A formula that does not scroll is read, not operated: it is no stop of the Tab key, which
 // MathJax makes it, for its menu.
-const SCROLLED = ".pst-scrollable-table-container, .cell_output .text_html, div.math, mjx-container";
+const SCROLLED = ".pst-scrollable-table-container, .cell_output .text_html, figure.drawing, div.math, mjx-container";
 function addTabStops() {
   document.querySelectorAll(SCROLLED).forEach((box) => {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;

@@ -75,16 +75,12 @@ def build(name: str, *, weights: str | os.PathLike | None = None, **options) -> 
         name: as for ``find``.
         weights: "imagenet" or the path of a file, for published weights in place of the random ones: see
             ``cnnlib.models.published``.
-        options: in place of those of the variant. What all networks have:
-
-            - ``input_shape``: (height, width, channels) of the images;
-            - ``classes``: how many;
-            - ``kernel_initializer``: of all kernels, an initializer of Keras, its name or configuration;
-            - ``classifier_activation``: None for scores, "softmax" for probabilities.
-
-            Some have ``dense``, the units of the hidden dense layers, and ``dropout``, the share of them (of
-            the last maps in ``nin`` and ``googlenet``) that is left out in training. All others stand with
-            the function of the network.
+        options: in place of those of the variant. All networks have ``input_shape``, (height, width,
+            channels) of the images; ``classes``, how many; ``kernel_initializer``, of all kernels, an
+            initializer of Keras, its name or configuration; ``classifier_activation``, None for scores,
+            "softmax" for probabilities. Some have ``dense``, the units of the hidden dense layers, and
+            ``dropout``, the share of them (of the last maps in ``nin`` and ``googlenet``) that is left out in
+            training. All others stand with the function of the network.
 
     Returns:
         The network, a functional model with the name of ``find``.
