@@ -1,4 +1,4 @@
-"""What two living figures show is what the library has now: its networks, its records, its derivation."""
+"""What three living figures show is what the library has now: its networks, its records, its derivation."""
 
 import ast
 import json
@@ -10,11 +10,19 @@ import keras
 import numpy as np
 import pytest
 
+import cnnlib
+from cnnlib import experiments, models
+
 FIGURES = Path(__file__).resolve().parents[1] / "book/_static/figures"
 
 
 @pytest.mark.parametrize(
-    ("what", "name", "most"), [("field", "field-networks.js", 60_000), ("depth", "depth-records.js", 60_000)]
+    ("what", "name", "most"),
+    [
+        ("field", "field-networks.js", 60_000),
+        ("depth", "depth-records.js", 60_000),
+        ("bottleneck", "bottleneck-records.js", 3_000),
+    ],
 )
 def test_the_file_is_what_the_tool_makes_now(tmp_path, what, name, most):
     path = tmp_path / name
@@ -26,7 +34,7 @@ def test_the_file_is_what_the_tool_makes_now(tmp_path, what, name, most):
 
 
 def test_another_name_is_refused(tmp_path):
-    with pytest.raises(SystemExit, match="expected one of field, depth, got width"):
+    with pytest.raises(SystemExit, match="expected one of field, depth, bottleneck, got width"):
         export_depth_and_cost.main(["width", str(tmp_path / "x.js")])
 
 
@@ -42,6 +50,30 @@ def test_padding_is_written_where_keras_puts_it():
     image = keras.Input((8, 8, 3))
     model = keras.Model(image, keras.layers.MaxPooling2D(3, 2, padding="same", name="pool")(image))
     assert export_depth_and_cost.described(model).endswith("pool pooling k=3 s=2 p=0 q=1")
+
+
+def test_lines_are_not_broken_within_a_string():
+    text = json.dumps({"x" * 90 + ", 0.003": list(range(100))}, separators=(",", ":"))
+    lines = export_depth_and_cost._wrapped(text)
+    assert json.loads(lines) == json.loads(text)
+    assert [len(line) < 112 for line in lines.splitlines()] == [True] * 4
+
+
+def test_the_necks_are_the_records_and_their_account():
+    text = export_depth_and_cost.bottleneck()
+    shown = json.loads(text.partition("cnnlib.neckRuns =\n")[2].rstrip().removesuffix(";"))
+    recorded = experiments.recorded("nin-neck")
+    assert [neck["width"] for neck in shown["necks"]] == [int(width) for width in recorded]
+    assert (shown["images"], shown["tests"], shown["passes"]) == (10_000, 10_000, 4)
+    for neck in shown["necks"]:
+        runs = recorded[str(neck["width"])]
+        assert neck["errors"] == [run.final["test_error"] for run in runs]
+        account = cnnlib.account(models.build("nin", input_shape=(16, 16, 3), **runs[0].options))
+        assert (neck["macs"], neck["parameters"]) == (account.macs, account.parameters)
+        assert neck["narrowing"] == 16**2 * 24 * neck["width"] == account.row("cccp2").macs
+        assert neck["behind"] == 8**2 * 25 * neck["width"] * 32 == account.row("conv2").macs
+        assert ("less" in neck) == (neck["width"] < 32)
+    assert "25 records made" in text
 
 
 def derived_in_the_chapter():

@@ -1,16 +1,19 @@
-"""Write what two living figures show into scripts for the book's pages.
+"""Write what three living figures show into scripts for the book's pages.
 
     python tools/export_depth_and_cost.py field book/_static/figures/field-networks.js
     python tools/export_depth_and_cost.py depth book/_static/figures/depth-records.js
+    python tools/export_depth_and_cost.py bottleneck book/_static/figures/bottleneck-records.js
 
 ``field``: what the layers of the book's networks are, one line a layer, and nothing of what they cost or
 see: the page computes that, and its tests hold it against ``cnnlib.account``. ``depth``: the runs of the
 experiment "resnet-depth" and the gradients of "resnet-steps", with the derivation of chapter 7 beside them.
+``bottleneck``: the runs of the experiment "nin-neck", and what its networks cost.
 """
 
 import json
 import math
 import pathlib
+import re
 import sys
 
 import keras
@@ -33,12 +36,13 @@ NETWORKS = {
     "ResNet-56 for CIFAR": "cifar-resnet-56",
 }
 COLUMNS = 110  # of a line of numbers
+ARMS = ("plain", "residual", "plain, 0.003")  # of "resnet-steps", those that are drawn
 QUANTITIES = ("energy", "length", "turn")
 
 
 def main(arguments=None):
     what, path = sys.argv[1:] if arguments is None else arguments
-    texts = {"field": field, "depth": depth}
+    texts = {"field": field, "depth": depth, "bottleneck": bottleneck}
     if what not in texts:
         raise SystemExit(f"expected one of {', '.join(texts)}, got {what}")
     text = texts[what]()
@@ -143,6 +147,7 @@ def window(layer, k):
 def depth():
     """The text of the file with the records."""
     runs, steps = experiments.recorded("resnet-depth"), experiments.recorded("resnet-steps")
+    steps = {arm: steps[arm] for arm in ARMS}
     every = [run for found in (*runs.values(), *steps.values()) for run in found]
     first = runs["plain 8"][0]
     fields = {
@@ -157,9 +162,7 @@ def depth():
             for arm, found in steps.items()
         },
     }
-    dates = sorted({run.date[:10] for run in every})
-    when = " to ".join(dates[:: max(1, len(dates) - 1)])
-    devices = ", ".join(sorted({run.device for run in every}))
+    when, devices = made(every)
     return (
         "// Recorded runs and gradients of chapter 7: the experiments resnet-depth and resnet-steps of\n"
         f"// cnnlib/experiments.py, {len(every)} records made {when} on\n"
@@ -225,14 +228,68 @@ def derived(blocks=9):
     return {"plain": np.array(plain[::-1]), "residual": np.array(residual[::-1]) / residual[0]}
 
 
+# ---------------------------------------------------------------------------------------- bottleneck
+
+
+def bottleneck():
+    """The text of the file with the runs of five widths of the neck."""
+    found = experiments.recorded("nin-neck")
+    every = [run for runs in found.values() for run in runs]
+    when, devices = made(every)
+    first = every[0]
+    fields = {
+        "images": first.recipe["train_size"],
+        "tests": first.data["test_size"],
+        "passes": first.recipe["iterations"] * first.recipe["batch_size"] // first.recipe["train_size"],
+        "necks": [neck(int(width), runs, found["32"]) for width, runs in found.items()],
+    }
+    return (
+        "// Recorded runs of chapter 5: the experiment nin-neck of cnnlib/experiments.py,\n"
+        f"// {len(every)} records made {when} on {devices}.\n"
+        f"// {first.data['name']}, {first.recipe['train_size']:,} training images, "
+        f"{first.recipe['iterations']:,} iterations. By width of the neck: test\n"
+        "// errors in percent, a number a seed; MACs of one image, of them those of the 1x1 layer that\n"
+        "// makes the neck and those of the 5x5 behind it; error less that of 32, with its 95 % interval.\n"
+        "// Written by tools/export_depth_and_cost.py.\n"
+        "window.cnnlib = window.cnnlib || {};\ncnnlib.neckRuns =\n" + _wrapped(_plain(fields)) + ";\n"
+    )
+
+
+def neck(width, runs, widest):
+    """One width: its runs, what its network costs, and its error less that of the widest."""
+    model = cnnlib.models.build(
+        runs[0].network, input_shape=(*runs[0].data["image_shape"],), **runs[0].options
+    )
+    account = cnnlib.account(model)
+    fields = {
+        "width": width,
+        "errors": [round(run.final["test_error"], 2) for run in runs],
+        "parameters": account.parameters,
+        "macs": account.macs,
+        "narrowing": account.row("cccp2").macs,
+        "behind": account.row("conv2").macs,
+    }
+    if runs is not widest:
+        less = cnnlib.records.difference(runs, widest, "final_test_error")
+        fields["less"] = [round(value, 2) for value in (less.mean, less.low, less.high)]
+    return fields
+
+
+def made(records):
+    """When records were made, and on what."""
+    dates = sorted({record.date[:10] for record in records})
+    devices = sorted({record.device for record in records})
+    return " to ".join(dates[:: max(1, len(dates) - 1)]), ", ".join(devices)
+
+
 def _plain(value):
     return json.dumps(value, separators=(",", ":")).replace(".0,", ",").replace(".0]", "]")
 
 
 def _wrapped(text):
-    """The text in lines, broken behind commas."""
+    """The text of an object in lines, broken behind commas, but not behind one in a string."""
     lines = [""]
-    for part in text.split(","):
+    for part in re.split(r",(?! )", text):
         part += ","
         if len(lines[-1]) + len(part) > COLUMNS:
             lines.append("")

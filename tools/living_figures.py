@@ -14,7 +14,8 @@ SCRIPTS = {
     "convolution": ("network.js", "convolution.js"),
     "lenet5": ("network.js", "lenet5-weights.js", "lenet5-modern-weights.js", "digits.js", "lenet5.js"),
     "field": ("field-networks.js", "field.js"),
-    "depth": ("depth-records.js", "depth.js"),
+    "depth": ("panel.js", "depth-records.js", "depth.js"),
+    "bottleneck": ("panel.js", "bottleneck-records.js", "bottleneck.js"),
 }
 
 STILLS = {
@@ -25,6 +26,9 @@ STILLS = {
     "depth": "Four panels, 56 layers. Plain: both errors stay above 70 percent, and before training the "
     "energy of the gradient falls by seven powers of ten from the first layers to the last. Residual: the "
     "training error falls to zero, and the energy by less than three.",
+    "bottleneck": "Left: the multiplications through a neck grow in proportion to its width, and from 155 "
+    "maps on there are more than without one. Right: the test errors of five seeds at necks of 2, 4, 8, 16 "
+    "and 32 maps; in the mean they fall from 65 to 58 percent.",
 }
 
 

@@ -3,7 +3,8 @@
     python tools/living_still.py book/_static/figures/lenet5.png
 
 ``lenet5``: all its maps, from the exported weights. ``field``: what a unit of VGG-16 sees in each layer, and
-what the layers cost. ``depth``: errors and gradients of 56 layers, as recorded.
+what the layers cost. ``depth``: errors and gradients of 56 layers, as recorded. ``bottleneck``: what a neck
+saves by its width, and recorded errors.
 """
 
 import base64
@@ -51,7 +52,7 @@ def sheet(maps, columns):
 
 def main(arguments=None):
     (path,) = sys.argv[1:] if arguments is None else arguments
-    drawn = {"lenet5": lenet5, "field": field, "depth": depth}
+    drawn = {"lenet5": lenet5, "field": field, "depth": depth, "bottleneck": bottleneck}
     name = pathlib.Path(path).stem
     if name not in drawn:
         raise SystemExit(f"expected a file named after one of {', '.join(drawn)}, got {name}")
@@ -138,6 +139,31 @@ def depth():
         axes[0, 0].set_ylabel("error (%): training --, test –")
         axes[1, 0].set_ylabel("energy of the gradient")
         fig.legend(loc="outside lower center", ncols=5, title="iterations done")
+    return fig
+
+
+def bottleneck():
+    """Multiplications through a neck by its width, directly beside it, and the errors of recorded necks."""
+    before, after, k, places = 192, 32, 5, 28**2
+    direct, at_most = places * k**2 * before * after, k**2 * before * after / (before + k**2 * after)
+    with plots.figure(1, 2, height=3.6) as (fig, (left, right)):
+        widths = np.array([0, before])
+        first, both = places * before * widths, places * (before + k**2 * after) * widths
+        left.fill_between(widths, first / 1e6, color=plots.COLOURS[1], alpha=0.8, label="1x1")
+        left.fill_between(widths, first / 1e6, both / 1e6, color=plots.COLOURS[0], alpha=0.5, label="5x5")
+        left.axhline(direct / 1e6, color="black", ls="--", label="without a neck")
+        left.axvline(at_most, color="black", ls=":")
+        left.set(
+            xlabel="maps in the neck", ylabel="multiplications (10⁶)", xlim=(0, before), ylim=(0, 205),
+            title="5x5, 192 to 32 maps of 28x28",
+        )  # fmt: skip
+        left.legend(loc="upper left")
+        found = experiments.recorded("nin-neck")
+        errors = {width: [run.final["test_error"] for run in runs] for width, runs in found.items()}
+        for width, values in errors.items():
+            right.plot([width] * len(values), values, "o", color=plots.COLOURS[0], mec="white", alpha=0.7)
+        right.plot([*errors], [np.mean(values) for values in errors.values()], color="black")
+        right.set(xlabel="maps in the neck", ylabel="test error (%)", title="recorded: five seeds each")
     return fig
 
 
