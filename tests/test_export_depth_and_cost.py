@@ -1,8 +1,9 @@
-"""What three living figures show is what the library has now: its networks, its records, its derivation."""
+"""What four living figures show is what the library has now: its networks, its records, its derivation."""
 
 import ast
 import json
 import math
+import re
 from pathlib import Path
 
 import export_depth_and_cost
@@ -22,6 +23,7 @@ FIGURES = Path(__file__).resolve().parents[1] / "book/_static/figures"
         ("field", "field-networks.js", 60_000),
         ("depth", "depth-records.js", 60_000),
         ("bottleneck", "bottleneck-records.js", 3_000),
+        ("networks", "networks-printed.js", 8_000),
     ],
 )
 def test_the_file_is_what_the_tool_makes_now(tmp_path, what, name, most):
@@ -34,7 +36,7 @@ def test_the_file_is_what_the_tool_makes_now(tmp_path, what, name, most):
 
 
 def test_another_name_is_refused(tmp_path):
-    with pytest.raises(SystemExit, match="expected one of field, depth, bottleneck, got width"):
+    with pytest.raises(SystemExit, match="expected one of field, depth, bottleneck, networks, got width"):
         export_depth_and_cost.main(["width", str(tmp_path / "x.js")])
 
 
@@ -74,6 +76,41 @@ def test_the_necks_are_the_records_and_their_account():
         assert neck["behind"] == 8**2 * 25 * neck["width"] * 32 == account.row("conv2").macs
         assert ("less" in neck) == (neck["width"] < 32)
     assert "25 records made" in text
+
+
+def printed():
+    """The errors of the export: (top-1, top-5) by network and way of testing."""
+    return {(name, how): (top1, top5) for name, _, _, _, top1, top5, how, _ in export_depth_and_cost.PRINTED}
+
+
+def test_the_printed_errors_are_those_of_the_chapters():
+    """Of chapter 4's figure, and of the table of the papers' results in chapter 8."""
+    ours = printed()
+    notebook = json.loads((FIGURES.parents[1] / "04-vgg.ipynb").read_text("utf-8"))
+    sources = ["".join(cell["source"]) for cell in notebook["cells"]]
+    (cell,) = [source for source in sources if "\nmany_sizes = {" in source]
+    found = {
+        ast.unparse(node.targets[0]): ast.literal_eval(node.value)
+        for node in ast.parse(cell).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("one_size", "many_sizes")
+    }
+    assert {f"VGG {name.upper()}": errors for name, errors in found["one_size"].items()} == {
+        name: errors for (name, how), errors in ours.items() if how == "slid, 256"
+    }
+    assert {f"VGG {name.upper()}": errors for name, errors in found["many_sizes"].items()} == {
+        name: errors for (name, how), errors in ours.items() if how == "slid, 384"
+    }
+    text = (FIGURES.parents[1] / "08-comparison.ipynb").read_text("utf-8")
+    rows = re.findall(r'"\| ([\w ]+?) \| ([\d.]*) ?\| ([\d.]*) ?\| ([^|]+) \| [^|]+ \| [^|]*Table \d', text)
+    assert len(rows) > 5
+    for name, top1, top5, how in rows:
+        if "networks" in how:
+            continue
+        names = {"ResNet 34": "ResNet 34 A"}
+        slid = re.search(r"slid .* (\d+)$", how)
+        errors = ours[names.get(name, name), f"slid, {slid[1]}" if slid else how.partition(",")[0]]
+        for shown, error in zip((top1, top5), errors):
+            assert not shown or float(shown) == error, (name, how)
 
 
 def derived_in_the_chapter():

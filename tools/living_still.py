@@ -4,7 +4,7 @@
 
 ``lenet5``: all its maps, from the exported weights. ``field``: what a unit of VGG-16 sees in each layer, and
 what the layers cost. ``depth``: errors and gradients of 56 layers, as recorded. ``bottleneck``: what a neck
-saves by its width, and recorded errors.
+saves by its width, and recorded errors. ``networks``: the papers' own networks, errors against MACs.
 """
 
 import base64
@@ -52,7 +52,7 @@ def sheet(maps, columns):
 
 def main(arguments=None):
     (path,) = sys.argv[1:] if arguments is None else arguments
-    drawn = {"lenet5": lenet5, "field": field, "depth": depth, "bottleneck": bottleneck}
+    drawn = {"lenet5": lenet5, "field": field, "depth": depth, "bottleneck": bottleneck, "networks": networks}
     name = pathlib.Path(path).stem
     if name not in drawn:
         raise SystemExit(f"expected a file named after one of {', '.join(drawn)}, got {name}")
@@ -164,6 +164,32 @@ def bottleneck():
             right.plot([width] * len(values), values, "o", color=plots.COLOURS[0], mec="white", alpha=0.7)
         right.plot([*errors], [np.mean(values) for values in errors.values()], color="black")
         right.set(xlabel="maps in the neck", ylabel="test error (%)", title="recorded: five seeds each")
+    return fig
+
+
+def networks():
+    """Top-1 errors as printed against the MACs of one view, the points as the export has them."""
+    text = (FIGURES / "networks-printed.js").read_text("utf-8")
+    points = json.loads(text.partition("cnnlib.printed =\n")[2].rstrip().removesuffix(";"))
+    with plots.figure(height=4.2) as (fig, axes):
+        for number, (protocol, views) in enumerate(export_depth_and_cost.VIEWS.items()):
+            found = [point for point in points if point["protocol"] == protocol and "top1" in point]
+            if not found:
+                continue
+            axes.plot(
+                [point["macs"] / 1e9 for point in found], [point["top1"] for point in found],
+                plots.MARKERS[number], ls="", color=plots.COLOURS[number],
+                label=f"{protocol}" if views else f"{protocol} pixels",
+            )  # fmt: skip
+        for name, beside in (
+            ("AlexNet", (8, -4)), ("VGG A", (8, 2)), ("VGG E", (-18, 9)), ("plain 34", (8, -3)),
+            ("ResNet 18", (8, -10)), ("ResNet 50", (-70, -5)), ("ResNet 152", (8, -5)),
+        ):  # fmt: skip
+            (point, *_) = [point for point in points if point["name"] == name]
+            axes.annotate(name, (point["macs"] / 1e9, point["top1"]), beside, textcoords="offset points")
+        axes.set(xscale="log", xlabel="MACs of one view (10⁹)", ylabel="top-1 error (%)")
+        axes.xaxis.set_major_formatter("{x:g}")
+        fig.legend(loc="outside upper center", ncols=3)
     return fig
 
 
