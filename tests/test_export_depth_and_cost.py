@@ -1,8 +1,9 @@
-"""What two living figures show is what the library has now: its networks, its records, its derivation."""
+"""What four living figures show is what the library has now: its networks, its records, its derivation."""
 
 import ast
 import json
 import math
+import re
 from pathlib import Path
 
 import export_depth_and_cost
@@ -10,11 +11,20 @@ import keras
 import numpy as np
 import pytest
 
+import cnnlib
+from cnnlib import experiments, models
+
 FIGURES = Path(__file__).resolve().parents[1] / "book/_static/figures"
 
 
 @pytest.mark.parametrize(
-    ("what", "name", "most"), [("field", "field-networks.js", 60_000), ("depth", "depth-records.js", 60_000)]
+    ("what", "name", "most"),
+    [
+        ("field", "field-networks.js", 60_000),
+        ("depth", "depth-records.js", 60_000),
+        ("bottleneck", "bottleneck-records.js", 3_000),
+        ("networks", "networks-printed.js", 8_000),
+    ],
 )
 def test_the_file_is_what_the_tool_makes_now(tmp_path, what, name, most):
     path = tmp_path / name
@@ -26,7 +36,7 @@ def test_the_file_is_what_the_tool_makes_now(tmp_path, what, name, most):
 
 
 def test_another_name_is_refused(tmp_path):
-    with pytest.raises(SystemExit, match="expected one of field, depth, got width"):
+    with pytest.raises(SystemExit, match="expected one of field, depth, bottleneck, networks, got width"):
         export_depth_and_cost.main(["width", str(tmp_path / "x.js")])
 
 
@@ -42,6 +52,65 @@ def test_padding_is_written_where_keras_puts_it():
     image = keras.Input((8, 8, 3))
     model = keras.Model(image, keras.layers.MaxPooling2D(3, 2, padding="same", name="pool")(image))
     assert export_depth_and_cost.described(model).endswith("pool pooling k=3 s=2 p=0 q=1")
+
+
+def test_lines_are_not_broken_within_a_string():
+    text = json.dumps({"x" * 90 + ", 0.003": list(range(100))}, separators=(",", ":"))
+    lines = export_depth_and_cost._wrapped(text)
+    assert json.loads(lines) == json.loads(text)
+    assert [len(line) < 112 for line in lines.splitlines()] == [True] * 4
+
+
+def test_the_necks_are_the_records_and_their_account():
+    text = export_depth_and_cost.bottleneck()
+    shown = json.loads(text.partition("cnnlib.neckRuns =\n")[2].rstrip().removesuffix(";"))
+    recorded = experiments.recorded("nin-neck")
+    assert [neck["width"] for neck in shown["necks"]] == [int(width) for width in recorded]
+    assert (shown["images"], shown["tests"], shown["passes"]) == (10_000, 10_000, 4)
+    for neck in shown["necks"]:
+        runs = recorded[str(neck["width"])]
+        assert neck["errors"] == [run.final["test_error"] for run in runs]
+        account = cnnlib.account(models.build("nin", input_shape=(16, 16, 3), **runs[0].options))
+        assert (neck["macs"], neck["parameters"]) == (account.macs, account.parameters)
+        assert neck["narrowing"] == 16**2 * 24 * neck["width"] == account.row("cccp2").macs
+        assert neck["behind"] == 8**2 * 25 * neck["width"] * 32 == account.row("conv2").macs
+        assert ("less" in neck) == (neck["width"] < 32)
+    assert "25 records made" in text
+
+
+def printed():
+    """The errors of the export: (top-1, top-5) by network and way of testing."""
+    return {(name, how): (top1, top5) for name, _, _, _, top1, top5, how, _ in export_depth_and_cost.PRINTED}
+
+
+def test_the_printed_errors_are_those_of_the_chapters():
+    """Of chapter 4's figure, and of the table of the papers' results in chapter 8."""
+    ours = printed()
+    notebook = json.loads((FIGURES.parents[1] / "04-vgg.ipynb").read_text("utf-8"))
+    sources = ["".join(cell["source"]) for cell in notebook["cells"]]
+    (cell,) = [source for source in sources if "\nmany_sizes = {" in source]
+    found = {
+        ast.unparse(node.targets[0]): ast.literal_eval(node.value)
+        for node in ast.parse(cell).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("one_size", "many_sizes")
+    }
+    assert {f"VGG {name.upper()}": errors for name, errors in found["one_size"].items()} == {
+        name: errors for (name, how), errors in ours.items() if how == "slid, 256"
+    }
+    assert {f"VGG {name.upper()}": errors for name, errors in found["many_sizes"].items()} == {
+        name: errors for (name, how), errors in ours.items() if how == "slid, 384"
+    }
+    text = (FIGURES.parents[1] / "08-comparison.ipynb").read_text("utf-8")
+    rows = re.findall(r'"\| ([\w ]+?) \| ([\d.]*) ?\| ([\d.]*) ?\| ([^|]+) \| [^|]+ \| [^|]*Table \d', text)
+    assert len(rows) > 5
+    for name, top1, top5, how in rows:
+        if "networks" in how:
+            continue
+        names = {"ResNet 34": "ResNet 34 A"}
+        slid = re.search(r"slid .* (\d+)$", how)
+        errors = ours[names.get(name, name), f"slid, {slid[1]}" if slid else how.partition(",")[0]]
+        for shown, error in zip((top1, top5), errors):
+            assert not shown or float(shown) == error, (name, how)
 
 
 def derived_in_the_chapter():

@@ -1,16 +1,22 @@
-"""Write what two living figures show into scripts for the book's pages.
+"""Write what four living figures show into scripts for the book's pages.
 
     python tools/export_depth_and_cost.py field book/_static/figures/field-networks.js
     python tools/export_depth_and_cost.py depth book/_static/figures/depth-records.js
+    python tools/export_depth_and_cost.py bottleneck book/_static/figures/bottleneck-records.js
+    python tools/export_depth_and_cost.py networks book/_static/figures/networks-printed.js
 
 ``field``: what the layers of the book's networks are, one line a layer, and nothing of what they cost or
 see: the page computes that, and its tests hold it against ``cnnlib.account``. ``depth``: the runs of the
 experiment "resnet-depth" and the gradients of "resnet-steps", with the derivation of chapter 7 beside them.
+``bottleneck``: the runs of the experiment "nin-neck", and what its networks cost.
+``networks``: the errors that the papers print for their own networks, and what those cost by the account.
 """
 
+import gc
 import json
 import math
 import pathlib
+import re
 import sys
 
 import keras
@@ -32,13 +38,42 @@ NETWORKS = {
     "ResNet-20 for CIFAR": "cifar-resnet-20",
     "ResNet-56 for CIFAR": "cifar-resnet-56",
 }
+# As the papers print them, for the validation images of ImageNet 2012, one network each: title, name in the
+# library, its options, year, top-1 and top-5 error in percent, how it was tested, where it stands.
+VIEWS = {"1 view": 1, "10 views": 10, "144 views": 144, "slid, 256": None, "slid, 384": None}
+PRINTED = [
+    ("AlexNet", "alexnet", {}, 2012, 40.7, 18.2, "10 views", "Krizhevsky et al., Table 2"),
+    ("VGG A", "vgg-a", {}, 2014, 29.6, 10.4, "slid, 256", "Simonyan and Zisserman, Table 3"),
+    ("VGG A-LRN", "vgg-a-lrn", {}, 2014, 29.7, 10.5, "slid, 256", "Simonyan and Zisserman, Table 3"),
+    ("VGG B", "vgg-b", {}, 2014, 28.7, 9.9, "slid, 256", "Simonyan and Zisserman, Table 3"),
+    ("VGG C", "vgg-c", {}, 2014, 28.1, 9.4, "slid, 256", "Simonyan and Zisserman, Table 3"),
+    ("VGG C", "vgg-c", {}, 2014, 27.3, 8.8, "slid, 384", "Simonyan and Zisserman, Table 3"),
+    ("VGG D", "vgg-d", {}, 2014, 27.0, 8.8, "slid, 256", "Simonyan and Zisserman, Table 3"),
+    ("VGG D", "vgg-d", {}, 2014, 25.6, 8.1, "slid, 384", "Simonyan and Zisserman, Table 3"),
+    ("VGG D", "vgg-d", {}, 2014, 28.07, 9.33, "10 views", "tested by He et al., Table 3"),
+    ("VGG E", "vgg-e", {}, 2014, 27.3, 9.0, "slid, 256", "Simonyan and Zisserman, Table 3"),
+    ("VGG E", "vgg-e", {}, 2014, 25.5, 8.0, "slid, 384", "Simonyan and Zisserman, Table 3"),
+    ("GoogLeNet", "googlenet", {}, 2014, None, 10.07, "1 view", "Szegedy et al., Table 3"),
+    ("GoogLeNet", "googlenet", {}, 2014, None, 9.15, "10 views", "He et al., Table 3"),
+    ("GoogLeNet", "googlenet", {}, 2014, None, 7.89, "144 views", "Szegedy et al., Table 3"),
+    ("plain 18", "plain-18", {}, 2015, 27.94, None, "10 views", "He et al., Table 2"),
+    ("ResNet 18", "resnet-18", {"shortcut": "A"}, 2015, 27.88, None, "10 views", "He et al., Table 2"),
+    ("plain 34", "plain-34", {}, 2015, 28.54, 10.02, "10 views", "He et al., Table 3"),
+    ("ResNet 34 A", "resnet-34", {"shortcut": "A"}, 2015, 25.03, 7.76, "10 views", "He et al., Table 3"),
+    ("ResNet 34 B", "resnet-34", {"shortcut": "B"}, 2015, 24.52, 7.46, "10 views", "He et al., Table 3"),
+    ("ResNet 34 C", "resnet-34", {"shortcut": "C"}, 2015, 24.19, 7.40, "10 views", "He et al., Table 3"),
+    ("ResNet 50", "resnet-50", {}, 2015, 22.85, 6.71, "10 views", "He et al., Table 3"),
+    ("ResNet 101", "resnet-101", {}, 2015, 21.75, 6.05, "10 views", "He et al., Table 3"),
+    ("ResNet 152", "resnet-152", {}, 2015, 21.43, 5.71, "10 views", "He et al., Table 3"),
+]  # fmt: skip
 COLUMNS = 110  # of a line of numbers
+ARMS = ("plain", "residual", "plain, 0.003")  # of "resnet-steps", those that are drawn
 QUANTITIES = ("energy", "length", "turn")
 
 
 def main(arguments=None):
     what, path = sys.argv[1:] if arguments is None else arguments
-    texts = {"field": field, "depth": depth}
+    texts = {"field": field, "depth": depth, "bottleneck": bottleneck, "networks": networks}
     if what not in texts:
         raise SystemExit(f"expected one of {', '.join(texts)}, got {what}")
     text = texts[what]()
@@ -143,6 +178,7 @@ def window(layer, k):
 def depth():
     """The text of the file with the records."""
     runs, steps = experiments.recorded("resnet-depth"), experiments.recorded("resnet-steps")
+    steps = {arm: steps[arm] for arm in ARMS}
     every = [run for found in (*runs.values(), *steps.values()) for run in found]
     first = runs["plain 8"][0]
     fields = {
@@ -157,9 +193,7 @@ def depth():
             for arm, found in steps.items()
         },
     }
-    dates = sorted({run.date[:10] for run in every})
-    when = " to ".join(dates[:: max(1, len(dates) - 1)])
-    devices = ", ".join(sorted({run.device for run in every}))
+    when, devices = made(every)
     return (
         "// Recorded runs and gradients of chapter 7: the experiments resnet-depth and resnet-steps of\n"
         f"// cnnlib/experiments.py, {len(every)} records made {when} on\n"
@@ -225,14 +259,96 @@ def derived(blocks=9):
     return {"plain": np.array(plain[::-1]), "residual": np.array(residual[::-1]) / residual[0]}
 
 
+# ---------------------------------------------------------------------------------------- bottleneck
+
+
+def bottleneck():
+    """The text of the file with the runs of five widths of the neck."""
+    found = experiments.recorded("nin-neck")
+    every = [run for runs in found.values() for run in runs]
+    when, devices = made(every)
+    first = every[0]
+    fields = {
+        "images": first.recipe["train_size"],
+        "tests": first.data["test_size"],
+        "passes": first.recipe["iterations"] * first.recipe["batch_size"] // first.recipe["train_size"],
+        "necks": [neck(int(width), runs, found["32"]) for width, runs in found.items()],
+    }
+    return (
+        "// Recorded runs of chapter 5: the experiment nin-neck of cnnlib/experiments.py,\n"
+        f"// {len(every)} records made {when} on {devices}.\n"
+        f"// {first.data['name']}, {first.recipe['train_size']:,} training images, "
+        f"{first.recipe['iterations']:,} iterations. By width of the neck: test\n"
+        "// errors in percent, a number a seed; MACs of one image, of them those of the 1x1 layer that\n"
+        "// makes the neck and those of the 5x5 behind it; error less that of 32, with its 95 % interval.\n"
+        "// Written by tools/export_depth_and_cost.py.\n"
+        "window.cnnlib = window.cnnlib || {};\ncnnlib.neckRuns =\n" + _wrapped(_plain(fields)) + ";\n"
+    )
+
+
+def neck(width, runs, widest):
+    """One width: its runs, what its network costs, and its error less that of the widest."""
+    model = cnnlib.models.build(
+        runs[0].network, input_shape=(*runs[0].data["image_shape"],), **runs[0].options
+    )
+    account = cnnlib.account(model)
+    fields = {
+        "width": width,
+        "errors": [round(run.final["test_error"], 2) for run in runs],
+        "parameters": account.parameters,
+        "macs": account.macs,
+        "narrowing": account.row("cccp2").macs,
+        "behind": account.row("conv2").macs,
+    }
+    if runs is not widest:
+        less = cnnlib.records.difference(runs, widest, "final_test_error")
+        fields["less"] = [round(value, 2) for value in (less.mean, less.low, less.high)]
+    return fields
+
+
+# ------------------------------------------------------------------------------------------ networks
+
+
+def networks():
+    """The text of the file with the papers' own networks."""
+    points, costs = [], {}
+    for title, name, options, year, top1, top5, protocol, source in PRINTED:
+        if title not in costs:
+            account = cnnlib.account(cnnlib.models.build(name, **options, kernel_initializer="zeros"))
+            costs[title] = {key: getattr(account, key) for key in ("parameters", "macs", "activations")}
+            gc.collect()  # a VGG takes half a gigabyte
+        point = {"name": title, "year": year, **costs[title], "top1": top1, "top5": top5}
+        if VIEWS[protocol]:
+            point["tested"] = VIEWS[protocol] * costs[title]["macs"]
+        point |= {"protocol": protocol, "source": source}
+        points.append("  " + json.dumps({key: value for key, value in point.items() if value is not None}))
+    return (
+        "// The papers' own networks. Errors in percent as printed, for the validation images of ImageNet\n"
+        "// 2012; parameters, and MACs and activations of one view, by cnnlib.account; tested: MACs of all\n"
+        "// views, where their number is printed.\n"
+        "// Written by tools/export_depth_and_cost.py.\n"
+        "window.cnnlib = window.cnnlib || {};\ncnnlib.printed =\n[\n" + ",\n".join(points) + "\n];\n"
+    )
+
+
+# ---------------------------------------------------------------------------------------------- all
+
+
+def made(records):
+    """When records were made, and on what."""
+    dates = sorted({record.date[:10] for record in records})
+    devices = sorted({record.device for record in records})
+    return " to ".join(dates[:: max(1, len(dates) - 1)]), ", ".join(devices)
+
+
 def _plain(value):
     return json.dumps(value, separators=(",", ":")).replace(".0,", ",").replace(".0]", "]")
 
 
 def _wrapped(text):
-    """The text in lines, broken behind commas."""
+    """The text of an object in lines, broken behind commas, but not behind one in a string."""
     lines = [""]
-    for part in text.split(","):
+    for part in re.split(r",(?! )", text):
         part += ","
         if len(lines[-1]) + len(part) > COLUMNS:
             lines.append("")

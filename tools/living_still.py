@@ -3,7 +3,8 @@
     python tools/living_still.py book/_static/figures/lenet5.png
 
 ``lenet5``: all its maps, from the exported weights. ``field``: what a unit of VGG-16 sees in each layer, and
-what the layers cost. ``depth``: errors and gradients of 56 layers, as recorded.
+what the layers cost. ``depth``: errors and gradients of 56 layers, as recorded. ``bottleneck``: what a neck
+saves by its width, and recorded errors. ``networks``: the papers' own networks, errors against MACs.
 """
 
 import base64
@@ -51,7 +52,7 @@ def sheet(maps, columns):
 
 def main(arguments=None):
     (path,) = sys.argv[1:] if arguments is None else arguments
-    drawn = {"lenet5": lenet5, "field": field, "depth": depth}
+    drawn = {"lenet5": lenet5, "field": field, "depth": depth, "bottleneck": bottleneck, "networks": networks}
     name = pathlib.Path(path).stem
     if name not in drawn:
         raise SystemExit(f"expected a file named after one of {', '.join(drawn)}, got {name}")
@@ -138,6 +139,57 @@ def depth():
         axes[0, 0].set_ylabel("error (%): training --, test –")
         axes[1, 0].set_ylabel("energy of the gradient")
         fig.legend(loc="outside lower center", ncols=5, title="iterations done")
+    return fig
+
+
+def bottleneck():
+    """Multiplications through a neck by its width, directly beside it, and the errors of recorded necks."""
+    before, after, k, places = 192, 32, 5, 28**2
+    direct, at_most = places * k**2 * before * after, k**2 * before * after / (before + k**2 * after)
+    with plots.figure(1, 2, height=3.6) as (fig, (left, right)):
+        widths = np.array([0, before])
+        first, both = places * before * widths, places * (before + k**2 * after) * widths
+        left.fill_between(widths, first / 1e6, color=plots.COLOURS[1], alpha=0.8, label="1x1")
+        left.fill_between(widths, first / 1e6, both / 1e6, color=plots.COLOURS[0], alpha=0.5, label="5x5")
+        left.axhline(direct / 1e6, color="black", ls="--", label="without a neck")
+        left.axvline(at_most, color="black", ls=":")
+        left.set(
+            xlabel="maps in the neck", ylabel="multiplications (10⁶)", xlim=(0, before), ylim=(0, 205),
+            title="5x5, 192 to 32 maps of 28x28",
+        )  # fmt: skip
+        left.legend(loc="upper left")
+        found = experiments.recorded("nin-neck")
+        errors = {width: [run.final["test_error"] for run in runs] for width, runs in found.items()}
+        for width, values in errors.items():
+            right.plot([width] * len(values), values, "o", color=plots.COLOURS[0], mec="white", alpha=0.7)
+        right.plot([*errors], [np.mean(values) for values in errors.values()], color="black")
+        right.set(xlabel="maps in the neck", ylabel="test error (%)", title="recorded: five seeds each")
+    return fig
+
+
+def networks():
+    """Top-1 errors as printed against the MACs of one view, the points as the export has them."""
+    text = (FIGURES / "networks-printed.js").read_text("utf-8")
+    points = json.loads(text.partition("cnnlib.printed =\n")[2].rstrip().removesuffix(";"))
+    with plots.figure(height=4.2) as (fig, axes):
+        for number, (protocol, views) in enumerate(export_depth_and_cost.VIEWS.items()):
+            found = [point for point in points if point["protocol"] == protocol and "top1" in point]
+            if not found:
+                continue
+            axes.plot(
+                [point["macs"] / 1e9 for point in found], [point["top1"] for point in found],
+                plots.MARKERS[number], ls="", color=plots.COLOURS[number],
+                label=f"{protocol}" if views else f"{protocol} pixels",
+            )  # fmt: skip
+        for name, beside in (
+            ("AlexNet", (8, -4)), ("VGG A", (8, 2)), ("VGG E", (-18, 9)), ("plain 34", (8, -3)),
+            ("ResNet 18", (8, -10)), ("ResNet 50", (-70, -5)), ("ResNet 152", (8, -5)),
+        ):  # fmt: skip
+            (point, *_) = [point for point in points if point["name"] == name]
+            axes.annotate(name, (point["macs"] / 1e9, point["top1"]), beside, textcoords="offset points")
+        axes.set(xscale="log", xlabel="MACs of one view (10⁹)", ylabel="top-1 error (%)")
+        axes.xaxis.set_major_formatter("{x:g}")
+        fig.legend(loc="outside upper center", ncols=3)
     return fig
 
 

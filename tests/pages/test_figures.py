@@ -489,6 +489,7 @@ def test_accessible(visit, figure, theme, options):
         ("convolution", "01-convolution"),
         ("lenet5", "02-lenet5"),
         ("field", "04-vgg"),
+        ("bottleneck", "05-one-by-one"),
         ("depth", "07-resnet"),
     ],
 )
@@ -499,7 +500,7 @@ def test_the_chapter_has_its_figure_and_no_other_page_its_scripts(figure, page):
     assert f'data-figure="{figure}"' in pages[page]
     for script in living_figures.SCRIPTS[figure]:
         assert pages[page].count(f"_static/figures/{script}") == 1
-    own = set(living_figures.SCRIPTS[figure]) - {"network.js"}
+    own = set(living_figures.SCRIPTS[figure]) - {"network.js", "panel.js"}
     others = [text for name, text in pages.items() if name != page]
     assert not any(f"figures/{script}" in text for text in others for script in own)
 
