@@ -496,9 +496,8 @@ EXPERIMENTS = {
     "resnet-first-steps": Experiment(
         "07-resnet",
         {
-            "plain, clipped": Arm("cifar-plain-56", "he2015-cifar-fit-clip-0.1", HALF),
+            "plain, clipped": Arm("cifar-plain-56", "he2015-cifar-fit-clip-0.1", HALF, 2),
             "plain, warm-up": Arm("cifar-plain-56", "he2015-cifar-fit-warm-up", HALF, 1),
-            "residual, warm-up": Arm("cifar-resnet-56", "he2015-cifar-fit-warm-up", HALF, 1),
         },
     ),
     "resnet-steps": Experiment(

@@ -491,6 +491,7 @@ def test_accessible(visit, figure, theme, options):
         ("field", "04-vgg"),
         ("bottleneck", "05-one-by-one"),
         ("depth", "07-resnet"),
+        ("networks", "08-comparison"),
     ],
 )
 def test_the_chapter_has_its_figure_and_no_other_page_its_scripts(figure, page):
