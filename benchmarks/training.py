@@ -1,6 +1,6 @@
 """Images a second in training ResNet-20, side by side: this library, Keras as one would write it, PyTorch.
 
-    python benchmarks/training.py [--rounds 7] [--steps 15] [--ways ours,obvious,pytorch,two,two_pytorch]
+    python benchmarks/training.py [--rounds 7] [--steps 10] [--ways ours,obvious,pytorch,two,two_pytorch]
     python benchmarks/training.py --ways ours --depths 56,110 --rounds 3
 
 Every way trains the same network after the same recipe (batch 128, momentum, weight decay, each image padded,
@@ -328,7 +328,7 @@ def main():
     layout = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=15, help="timed, after twice as many to warm up")
+    parser.add_argument("--steps", type=int, default=10, help="timed, after twice as many to warm up")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--depths", default="20")
     parser.add_argument("--ways", default="ours,obvious,pytorch", help=f"some of {', '.join(WAYS)}")
