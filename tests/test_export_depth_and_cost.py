@@ -101,12 +101,12 @@ def test_the_printed_errors_are_those_of_the_chapters():
         name: errors for (name, how), errors in ours.items() if how == "slid, 384"
     }
     text = (FIGURES.parents[1] / "08-comparison.ipynb").read_text("utf-8")
-    rows = re.findall(r'"\| ([\w ]+?) \| ([\d.]*) ?\| ([\d.]*) ?\| ([^|]+) \| [^|]+ \| [^|]*Table \d', text)
+    rows = re.findall(r'"\| ([\w ,]+?) \| ([\d.]*) ?\| ([\d.]*) ?\| ([^|]+) \| [^|]+ \| [^|]*Table \d', text)
     assert len(rows) > 5
     for name, top1, top5, how in rows:
         if "networks" in how:
             continue
-        names = {"ResNet 34": "ResNet 34 A"}
+        names = {"ResNet 34": "ResNet 34 A", "ResNet 34, option B": "ResNet 34 B", "VGG 16": "VGG D"}
         slid = re.search(r"slid .* (\d+)$", how)
         errors = ours[names.get(name, name), f"slid, {slid[1]}" if slid else how.partition(",")[0]]
         for shown, error in zip((top1, top5), errors):
