@@ -26,7 +26,7 @@ export JUPYTER_PLATFORM_DIRS = 1
 PYTEST = $(RUN) -m pytest --durations=15 -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 # What `make test` runs: all, or some files or folders.
 TESTS ?= tests book
-# How many files are tested at a time; each may take 2 GB. `make test JOBS=0` tests all in one process.
+# How many files are tested at a time, each with its own memory. `make test JOBS=0`: all in one process.
 JOBS ?= 2
 AT_ONCE = -n $(JOBS) --dist loadfile
 
