@@ -495,6 +495,8 @@ def test_a_page_is_light(visit, server, name, browser):
     context.close()
     mathjax = sum(len(body) for url, body in bodies.items() if "/mathjax/" in url)
     assert mathjax < 850_000  # 1,270,000 with its menu
+    text = sum(len(body) for url, body in bodies.items() if not url.endswith(".png"))
+    assert text - mathjax < 1_500_000  # a megabyte of icons must not come back
     # Pictures and fonts are compressed as they are.
     sent = {
         url: len(body if url.endswith((".png", ".woff2")) else gzip.compress(body))
