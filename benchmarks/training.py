@@ -63,7 +63,7 @@ def stream(batch):
 def ours(depth, batch):
     """``cnnlib.train``'s own path: its network, optimiser and input, Keras' fit."""
     import cnnlib
-    from cnnlib.training import runs
+    from cnnlib.training import inputs, runs
 
     batches = stream(batch)
     model = cnnlib.models.build(f"cifar-resnet-{depth}")
@@ -71,7 +71,7 @@ def ours(depth, batch):
 
     def run(steps):
         watch = runs.StopAtNonFiniteLoss(argparse.Namespace(start=0, not_finite=None), model)
-        model.fit(batches(steps), verbose=0, shuffle=False, callbacks=[watch])
+        model.fit(inputs.pipeline(batches(steps)), verbose=0, shuffle=False, callbacks=[watch])
 
     return run
 

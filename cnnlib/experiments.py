@@ -159,6 +159,7 @@ def _nin(recipe="lin2013-cifar-reduced", seeds=3, neck=16, head="global average"
     return Arm("nin", recipe, {**small, **options}, seeds)
 
 
+_LONGER = "lin2013-cifar-longer"
 _NO_1X1 = [[5, 32, "max"], [5, 32, "average"], [3, None, "global average"]]
 
 
@@ -208,6 +209,21 @@ _MODULES = {
     "3x3 behind 1x1": ((0, 11, 54, None, 0, 0), (0, 17, 98, None, 0, 0), (0, 24, 160, None, 0, 0)),
     "3x3 alone": ((0, None, 20, None, 0, 0), (0, None, 88, None, 0, 0), (0, None, 46, None, 0, 0)),
 }
+
+
+def _by_modules(recipe, seeds):
+    """The networks of ``_MODULES``."""
+    return {
+        label: Arm(
+            "googlenet-reduced",
+            recipe,
+            {"stem": ((3, 1, 16), (16, 32)), "table": _modules_table(rows)},
+            seeds=seeds,
+        )
+        for label, rows in _MODULES.items()
+    }
+
+
 _FIVE = Arm("googlenet-reduced", "szegedy2014-cifar-fit", seeds=5)
 _HEADS = {
     "without": _FIVE,
@@ -293,6 +309,15 @@ RATES = {
 _COMPARED_ONCE = {
     label: Arm(network, "comparison-cifar", options, 1) for label, (network, options) in COMPARED.items()
 }
+
+
+def _longer(label, rate=None, **options):
+    """A network of ``COMPARED``, with other options, for the many steps."""
+    network, own = COMPARED[label]
+    recipe = recipes.COMPARISON_CIFAR_LONGER.at_rate(rate or RATES[label])
+    return Arm(network, recipe.name, {**own, **options})
+
+
 # Two passes: what a laptop does in half a minute.
 _TWO_PASSES = recipes.COMPARISON_CIFAR.shortened(iterations=313)
 
@@ -451,22 +476,24 @@ EXPERIMENTS = {
             "without, not rectified": _nin(seeds=5, table=_NO_1X1, map_activation=None),
         },
     ),
+    # The same for five times as many passes; "with" has a neck of 16 maps, so also one without a neck.
+    "nin-1x1-longer": Experiment(
+        "05-one-by-one",
+        {
+            "with 1x1 layers": _nin(_LONGER, seeds=5),
+            "without": _nin(_LONGER, seeds=5, table=_NO_1X1),
+            "with, not rectified": _nin(_LONGER, seeds=5, map_activation=None),
+            "with, no neck, not rectified": _nin(_LONGER, seeds=5, neck=32, map_activation=None),
+            "without, not rectified": _nin(_LONGER, seeds=5, table=_NO_1X1, map_activation=None),
+        },
+    ),
     "nin-neck": Experiment(
         "05-one-by-one", {str(neck): _nin(seeds=5, neck=neck) for neck in (2, 4, 8, 16, 32)}
     ),
-    # What the four branches of a module buy.
-    "inception-modules": Experiment(
-        "06-inception",
-        {
-            label: Arm(
-                "googlenet-reduced",
-                "szegedy2014-cifar-reduced",
-                {"stem": ((3, 1, 16), (16, 32)), "table": _modules_table(rows)},
-                seeds=3,
-            )
-            for label, rows in _MODULES.items()
-        },
-    ),
+    # What the four branches of a module buy; and once more for five times as many passes, at a third of the
+    # rate, at which none of the arms is lost.
+    "inception-modules": Experiment("06-inception", _by_modules("szegedy2014-cifar-reduced", 3)),
+    "inception-modules-longer": Experiment("06-inception", _by_modules("szegedy2014-cifar-longer", 5)),
     # The auxiliary classifiers: errors, and what they add to the gradient in the first steps.
     "inception-auxiliary": Experiment("06-inception", _HEADS),
     "inception-gradients": Experiment(
@@ -496,8 +523,9 @@ EXPERIMENTS = {
     "resnet-first-steps": Experiment(
         "07-resnet",
         {
-            "plain, clipped": Arm("cifar-plain-56", "he2015-cifar-fit-clip-0.1", HALF, 2),
-            "plain, warm-up": Arm("cifar-plain-56", "he2015-cifar-fit-warm-up", HALF, 1),
+            "plain, clipped": Arm("cifar-plain-56", "he2015-cifar-fit-clip-0.1", HALF, 3),
+            "plain, warm-up": Arm("cifar-plain-56", "he2015-cifar-fit-warm-up", HALF, 3),
+            "residual, warm-up": Arm("cifar-resnet-56", "he2015-cifar-fit-warm-up", HALF, 3),
         },
     ),
     "resnet-steps": Experiment(
@@ -556,8 +584,8 @@ EXPERIMENTS = {
             for label, (network, options) in COMPARED.items()
         },
     ),
-    # The same for ten times as many steps, on all 50,000 images, at the same rates: all once, and the two
-    # with the least error three times.
+    # The same for ten times as many steps, on all 50,000 images, at the same rates. The two with the least
+    # error after the first seed got more seeds than the others.
     "comparison-longer": Experiment(
         "08-comparison",
         {
@@ -565,9 +593,30 @@ EXPERIMENTS = {
                 network,
                 recipes.COMPARISON_CIFAR_LONGER.at_rate(RATES[label]).name,
                 options,
-                3 if label in ("LeNet-5", "ResNet 14") else 1,
+                5 if label in ("LeNet-5", "ResNet 14") else 3,
             )
             for label, (network, options) in COMPARED.items()
+        },
+    ),
+    # What else could be behind the order after the longer runs: as many steps on a fifth of the images, the
+    # plain network at the residual one's rate and without normalisation, and AlexNet with a response
+    # normalisation that is scaled to these pixels.
+    "comparison-controls": Experiment(
+        "08-comparison",
+        {
+            **{
+                f"{label}, 10,000 images": Arm(
+                    COMPARED[label][0],
+                    recipes.COMPARISON_CIFAR_LONGER_FEWER.at_rate(RATES[label]).name,
+                    COMPARED[label][1],
+                )
+                for label in ("LeNet-5", "ResNet 14")
+            },
+            "plain 14, rate 0.1": _longer("plain 14", 0.1),
+            "plain 14, not normalised": _longer(
+                "plain 14", 0.03, batch_normalization=None, kernel_initializer="glorot_normal"
+            ),
+            "AlexNet, alpha 0.4": _longer("AlexNet", response_normalization={"alpha": 0.4}),
         },
     ),
     # Which rate is each network's: the error on training images that are held out, by tools/rates.py.

@@ -482,6 +482,11 @@ LIN2013_CIFAR_FIT = dataclasses.replace(
     LIN2013_CIFAR_REDUCED, name="lin2013-cifar-fit", iterations=1_575, train_size=2_000
 )
 
+# Five times as many passes.
+LIN2013_CIFAR_LONGER = dataclasses.replace(
+    LIN2013_CIFAR_REDUCED, name="lin2013-cifar-longer", iterations=6_250
+)
+
 # Szegedy et al. 2014, section 6: momentum .9 and a rate that falls by 4 % every eight passes, on several
 # machines at once (asynchronous); rate, batch, decay and length it does not print. Within a laptop's reach: 4
 # passes over 10,000 images of CIFAR-10 at half their side, a cosine for the drops, no decay.
@@ -496,6 +501,11 @@ SZEGEDY2014_CIFAR_REDUCED = Recipe(
     pad=2,
     train_size=10_000,
     image_size=16,
+)
+
+# Five times as many passes, at a third of the rate.
+SZEGEDY2014_CIFAR_LONGER = dataclasses.replace(
+    SZEGEDY2014_CIFAR_REDUCED, name="szegedy2014-cifar-longer", iterations=3_125, learning_rate=0.01
 )
 
 # Few images, unchanged, 16 passes, so that there is something to regularise; and the same for networks with
@@ -531,6 +541,10 @@ COMPARISON_CIFAR = Recipe(
 COMPARISON_CIFAR_LONGER = dataclasses.replace(
     COMPARISON_CIFAR, name="comparison-cifar-longer", iterations=3_128, train_size=None
 )
+# As many steps on 10,000 images: twenty passes.
+COMPARISON_CIFAR_LONGER_FEWER = dataclasses.replace(
+    COMPARISON_CIFAR_LONGER, name="comparison-cifar-longer-fewer", train_size=10_000
+)
 
 RECIPES = {
     recipe.name: recipe
@@ -557,9 +571,12 @@ RECIPES = {
         SIMONYAN2014_CIFAR_HALF_SIDE_LONGER,
         LIN2013_CIFAR_REDUCED,
         LIN2013_CIFAR_FIT,
+        LIN2013_CIFAR_LONGER,
         COMPARISON_CIFAR,
         COMPARISON_CIFAR_LONGER,
+        COMPARISON_CIFAR_LONGER_FEWER,
         SZEGEDY2014_CIFAR_REDUCED,
+        SZEGEDY2014_CIFAR_LONGER,
         SZEGEDY2014_CIFAR_FIT,
         SZEGEDY2014_CIFAR_FIT_AUXILIARY,
     )

@@ -44,6 +44,27 @@ def test_weights_are_those_with_which_a_module_is_read():
     np.testing.assert_allclose(last, np.array([2, 2, 2, 2]) / 8, rtol=1e-6)
 
 
+def test_a_contribution_is_a_share_of_what_moves_the_next_units():
+    keras.utils.set_random_seed(0)
+    model, images = network(), pictures()
+    before = np.array(inception_branches.contributions(model, images))
+    np.testing.assert_allclose(before.sum(axis=1), 1)
+    # By hand, of the scores, which read the mean of each map: (2, 3, 1, 2) maps here are (2, 2, 2, 2).
+    means = keras.Model(model.input, model.get_layer("linear").input).predict(images, verbose=0)
+    kernel = model.get_layer("linear").get_weights()[0]
+    parts = [means[:, n : n + 2] @ kernel[n : n + 2] for n in (0, 2, 4, 6)]
+    variances = np.array([part.var(axis=0) for part in parts])
+    np.testing.assert_allclose(before[1], (variances / variances.sum(axis=0)).mean(axis=1), rtol=1e-4)
+    # A branch ten times as loud, read with a tenth: another share of weights, the same contribution.
+    weights = np.array(inception_branches.weights(model))
+    loud = model.get_layer("inception_4a_3x3")
+    loud.set_weights([10 * values for values in loud.get_weights()])
+    kernel[2:4] /= 10
+    model.get_layer("linear").kernel.assign(kernel)
+    assert abs(np.array(inception_branches.weights(model)) - weights)[1, 1] > 0.05
+    np.testing.assert_allclose(inception_branches.contributions(model, images), before, rtol=1e-4)
+
+
 def test_a_silenced_branch_has_its_mean_and_the_network_stays_as_it_was():
     keras.utils.set_random_seed(0)
     model, images = network(), pictures()

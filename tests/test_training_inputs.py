@@ -273,6 +273,23 @@ def test_all_test_images_count_once(images):
         np.testing.assert_array_equal(np.concatenate(y), part.y_test)
 
 
+def test_a_pipeline_gives_the_batches_in_order_and_waits_for_no_tuner(images):
+    part = dataclasses.replace(images, x_test=images.x_test[:17], y_test=images.y_test[:17])
+    batches = inputs.TestBatches(part, lambda x: x.astype("float32"), batch_size=16)
+    wanted = [batches[number] for number in range(batches.num_batches)]
+    assert [len(labels) for _, labels in wanted] == [16, 1]
+    made = inputs.pipeline(batches)
+    if keras.backend.backend() != "tensorflow":
+        assert made is batches
+        return
+    assert made.options().autotune.enabled is False
+    assert int(made.cardinality()) == 2
+    for (x, y), (wanted_x, wanted_y) in zip(made, wanted, strict=True):
+        np.testing.assert_array_equal(x, wanted_x)
+        np.testing.assert_array_equal(y, wanted_y)
+        assert (x.dtype, y.dtype) == (wanted_x.dtype, wanted_y.dtype)
+
+
 # ---- what the outputs are ------------------------------------------------------------------------
 
 

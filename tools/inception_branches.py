@@ -11,6 +11,8 @@ it finished, nothing is trained. What is found goes where ``cnnlib.records.measu
 - ``weights``: its share in the squared weights of the layers that read the module, as ``weights_at_start``
   before the first step;
 - ``activity``: its share in the squared activations of the module;
+- ``contribution``: its share in what moves the units that read the module, see ``contributions``, as
+  ``contribution_at_start`` before the first step;
 - ``test_error``: percent of wrong images with the branch silenced: each of its maps is replaced by its mean
   over images and places, so that what it says of an image is gone and the level stays;
 
@@ -47,7 +49,8 @@ def record(options, seed):
     trained = measuring.trained(options, run).model
     images = inputs.pixel_mapping(recipe, data)(data.x_test[:IMAGES])
     values = measure(trained, images, data.y_test[:IMAGES])
-    return [measurements.write("branches", {**values, "weights_at_start": weights(start)}, **run)]
+    values |= {"weights_at_start": weights(start), "contribution_at_start": contributions(start, images)}
+    return [measurements.write("branches", values, **run)]
 
 
 def modules(model):
@@ -94,10 +97,42 @@ def weights(model):
     return shares
 
 
+def contributions(model, images):
+    """By module and branch the share in what moves the units of the next layers.
+
+    Such a unit adds up what it reads of each branch. Take the variance of each of the four parts over images
+    and places, and its share in the sum of the four; then the mean over all units. Unlike weights or
+    activity alone it stays the same if a branch is made louder and its readers' weights smaller.
+    """
+    found = modules(model)
+    read = [readers(model, module) for module in found]
+    inputs_ = keras.Model(model.input, [layer.input for layers_ in read for layer in layers_])
+    maps = iter(inputs_.predict(images, batch_size=250, verbose=0))
+    shares = []
+    for module, layers_ in zip(found, read):
+        parts = []
+        for layer in layers_:
+            kernel = keras.ops.convert_to_numpy(layer.kernel)
+            if kernel.ndim == 4 and kernel.shape[:2] != (1, 1):
+                raise ValueError(f"layer {layer.name}: expected windows of 1x1, got {kernel.shape[:2]}")
+            borders = _borders(model, module)
+            rows = np.split(next(maps).reshape(-1, kernel.shape[-2]), borders, axis=1)
+            kernels = np.split(kernel.reshape(kernel.shape[-2:]), borders)
+            parts.append([(row @ of_branch).var(axis=0) for row, of_branch in zip(rows, kernels)])
+        variances = np.concatenate(parts, axis=1, dtype="float64")  # (branches, units)
+        alive = variances.sum(axis=0) > 0
+        shares.append((variances[:, alive] / variances[:, alive].sum(axis=0)).mean(axis=1).tolist())
+    return shares
+
+
+def _borders(model, module):
+    """Where in the maps of a module the second branch begins, the third, the fourth."""
+    return np.cumsum([convolution(model, module, branch).filters for branch in BRANCHES])[:-1]
+
+
 def _by_branch(model, module, values):
     """Sums of a value a map over the maps of each branch."""
-    counts = [convolution(model, module, branch).filters for branch in BRANCHES]
-    return np.array([part.sum() for part in np.split(values, np.cumsum(counts)[:-1])])
+    return np.array([part.sum() for part in np.split(values, _borders(model, module))])
 
 
 def measure(model, images, labels):
@@ -136,6 +171,7 @@ def measure(model, images, labels):
         "maps": (counts / counts.sum(axis=1, keepdims=True)).tolist(),
         "weights": weights(model),
         "activity": (squares / squares.sum(axis=1, keepdims=True)).tolist(),
+        "contribution": contributions(model, images),
         "test_error": [[error([(m, b)]) for b in BRANCHES] for m in found],
         "all_modules": [error([(m, b) for m in found]) for b in BRANCHES],
         "intact": error([]),

@@ -289,6 +289,35 @@ class TestBatches(Batches):
         super().__init__(data.x_test, data.y_test, mapping, divisors[0] if divisors else batch_size)
 
 
+def pipeline(batches: keras.utils.PyDataset):
+    """The batches as ``fit`` and ``evaluate`` are to have them: one pass, in order.
+
+    On the TensorFlow backend Keras makes a tf.data pipeline of any batches. Its autotuner looks after 10, 20,
+    40, ... ms, up to a minute, whether it could do better, and is often not woken when the pipeline
+    ends: ``fit`` then waits, with all cores idle, until it looks again. There is nothing to tune here, so
+    this pipeline has none.
+
+    Args:
+        batches: with ``num_batches``; each a tuple of arrays, inputs and labels first.
+
+    Returns:
+        A ``tf.data.Dataset`` on the TensorFlow backend, ``batches`` on others.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    # The last batch may be smaller than the others.
+    signature = tuple(tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in batches[0])
+    made = tf.data.Dataset.from_generator(
+        lambda: (batches[number] for number in range(batches.num_batches)), output_signature=signature
+    )
+    made = made.apply(tf.data.experimental.assert_cardinality(batches.num_batches))
+    return made.prefetch(2).with_options(options)
+
+
 def check_kinds(data: Dataset, recipe: Recipe, seed: int) -> None:
     """Refuse a data set, recipe or seed that is none."""
     if not isinstance(data, Dataset):

@@ -128,7 +128,7 @@ def _train(model, data, recipe, origin, seed, directory, verbose, checkpoint_sec
 def _fit(network, data, recipe, seed, keeper):
     """Train from where the keeper's history ends to the recipe's end."""
     mapping = inputs.pixel_mapping(recipe, data)
-    test = devices.sharded(inputs.TestBatches(data, mapping))
+    test = inputs.pipeline(devices.sharded(inputs.TestBatches(data, mapping)))
     ends = keeper.ends
     # All full epochs are one call of fit, a last shorter one is another.
     for last in (recipe.iterations // ends[0], len(ends)):
@@ -138,7 +138,7 @@ def _fit(network, data, recipe, seed, keeper):
         start = ends[done - 1] if done else 0
         batches = inputs.TrainingBatches(recipe, data, mapping, seed, start, ends[last - 1] - start)
         network.fit(
-            devices.sharded(batches),
+            inputs.pipeline(devices.sharded(batches)),
             initial_epoch=done,
             epochs=last,
             steps_per_epoch=ends[done] - start,
@@ -168,8 +168,8 @@ def measure(model: keras.Model, data: Dataset, recipe: Recipe) -> dict:
     # Shuffled, because a batch's own statistics should be those of all classes.
     indices = np.random.default_rng(0).permutation(inputs.chosen(recipe, len(data.x_train)))
     train = inputs.Batches(data.x_train, data.y_train, mapping, recipe.batch_size, indices)
-    on_train = model.evaluate(devices.sharded(train), verbose=0, return_dict=True)
-    test = devices.sharded(inputs.TestBatches(data, mapping))
+    on_train = model.evaluate(inputs.pipeline(devices.sharded(train)), verbose=0, return_dict=True)
+    test = inputs.pipeline(devices.sharded(inputs.TestBatches(data, mapping)))
     on_test = model.evaluate(test, verbose=0, return_dict=True)
     by_batch = None
     if any(isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers()):
