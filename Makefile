@@ -65,7 +65,7 @@ test-jax: $(READY_JAX)  ## the tests of models, account and training on the JAX 
 	KERAS_BACKEND=jax $(PYTEST) $(AT_ONCE) $(JAX_TESTS) $(NOT_ON_JAX)
 
 pages: $(READY)  ## look at every page of the built book in headless Chromium
-	BOOK_BUILD="$(OUT)/_build" $(PYTEST) tests/pages
+	BOOK_BUILD="$(OUT)/_build" $(PYTEST) $(AT_ONCE) tests/pages
 
 lint: $(READY)  ## ruff
 	$(RUN) -m ruff check .

@@ -1,6 +1,7 @@
 """Images a second in training ResNet-20, side by side: this library, Keras as one would write it, PyTorch.
 
-    python benchmarks/training.py [--rounds 7] [--steps 10] [--ways ours,obvious,pytorch,two,two_pytorch]
+    python benchmarks/training.py [--rounds 7] [--steps 10] [--ways ours,obvious,pytorch]
+    python benchmarks/training.py --ways two,ours,two_pytorch    also: bfloat16
     python benchmarks/training.py --ways ours --depths 56,110 --rounds 3
 
 Every way trains the same network after the same recipe (batch 128, momentum, weight decay, each image padded,
@@ -74,6 +75,14 @@ def ours(depth, batch):
         model.fit(inputs.pipeline(batches(steps)), verbose=0, shuffle=False, callbacks=[watch])
 
     return run
+
+
+def bfloat16(depth, batch):
+    """``ours``, with 16 bits a number in the layers and 32 in the weights."""
+    import keras
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    return ours(depth, batch)
 
 
 def obvious(depth, batch):
@@ -199,6 +208,7 @@ WAYS = {
     "ours": (ours, 1, False),
     "obvious": (obvious, 1, False),
     "pytorch": (pytorch, 1, False),
+    "bfloat16": (bfloat16, 1, False),
     "two": (ours, 2, True),
     "two_pytorch": (pytorch, 2, True),
 }
@@ -314,7 +324,7 @@ def instructions():
             flags = next(line for line in lines if line.startswith("flags")).split()
     except (OSError, StopIteration):
         flags = []
-    names = ("amx_tile", "avx512f", "avx2", "avx", "asimd")
+    names = ("amx_tile", "avx512_bf16", "avx512f", "avx2", "avx", "asimd")
     found = ", ".join(name for name in names if name in flags) or "instructions not told"
     limits = [f"{key}={os.environ[key]}" for key in LIMITS if key in os.environ]
     return f"{found}{'; limited by ' + ', '.join(limits) if limits else ''}"
