@@ -491,7 +491,7 @@ EXPERIMENTS = {
         "05-one-by-one", {str(neck): _nin(seeds=5, neck=neck) for neck in (2, 4, 8, 16, 32)}
     ),
     # What the four branches of a module buy; and once more for five times as many passes, at a third of the
-    # rate, at which none of the arms is lost.
+    # rate, at which fewer runs are lost.
     "inception-modules": Experiment("06-inception", _by_modules("szegedy2014-cifar-reduced", 3)),
     "inception-modules-longer": Experiment("06-inception", _by_modules("szegedy2014-cifar-longer", 5)),
     # The auxiliary classifiers: errors, and what they add to the gradient in the first steps.
