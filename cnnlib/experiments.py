@@ -525,7 +525,7 @@ EXPERIMENTS = {
         {
             "plain, clipped": Arm("cifar-plain-56", "he2015-cifar-fit-clip-0.1", HALF, 3),
             "plain, warm-up": Arm("cifar-plain-56", "he2015-cifar-fit-warm-up", HALF, 3),
-            "residual, warm-up": Arm("cifar-resnet-56", "he2015-cifar-fit-warm-up", HALF, 3),
+            "residual, warm-up": Arm("cifar-resnet-56", "he2015-cifar-fit-warm-up", HALF, 1),
         },
     ),
     "resnet-steps": Experiment(
