@@ -13,7 +13,8 @@ READY_JAX = $(VENV)/.ready-jax
 # What is tested on the second backend as well. Not the account of keras.applications, nor options at random:
 # both read the same graphs on either backend, and building them takes JAX minutes.
 JAX_TESTS = $(addprefix tests/test_, $(addsuffix .py, layers lenet5 normalization models reduced options \
-	initial_weights account account_properties training training_inputs resuming devices))
+	initial_weights account account_properties training training_inputs resuming devices \
+	compiled))
 NOT_ON_JAX = --deselect tests/test_account.py::test_keras_applications \
 	--deselect tests/test_options.py::test_a_network_is_as_its_options_say_or_they_are_named
 

@@ -93,6 +93,9 @@ def _parser():
     command.add_argument(
         "--devices", type=_count, metavar="N", help="compute each run on N devices together (JAX)"
     )
+    command.add_argument(
+        "--compiled", action="store_true", help="compute each epoch in one program, for a GPU (JAX)"
+    )
     add_options(command)
     command.set_defaults(command=train)
 
@@ -217,6 +220,7 @@ def train(options: argparse.Namespace) -> None:
                 seed=seed,
                 directory=pathlib.Path(options.directory) / name.removesuffix(".json"),
                 record=options.record,
+                compiled=options.compiled,
                 verbose=1 if sys.stdout.isatty() else 2,
             )
             say(f"seed {seed}: test error {done.history.test_error[-1]:.2f} % after the last epoch")

@@ -17,6 +17,7 @@ SLOW = {
     "test_benchmarks.py": ("test_one_round_runs",),
     "test_training.py": ("test",),
     "test_resuming.py": ("test",),
+    "test_compiled.py": ("_of_", "bit_for_bit", "not_finite", "a_line", "recorded", "programs"),
     "test_devices.py": ("_train_as_one_does", "is_killed", "refuse_the_same"),
     "test_command_line.py": ("test_train_",),
     "test_models.py": ("cifar-resnet-1202",),

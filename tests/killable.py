@@ -61,6 +61,32 @@ def network(side=8, channels=1, classes=3, dropout=0.2):
     return keras.Model(image, layers.Dense(classes, name="scores")(x), name="tiny")
 
 
+@keras.saving.register_keras_serializable("tests")
+class Bomb(layers.Layer):
+    """Gives what it gets, and infinity in the training step of this iteration."""
+
+    def __init__(self, iteration, **options):
+        super().__init__(**options)
+        self.iteration = iteration
+
+    def build(self, shape):
+        self.seen = self.add_weight(shape=(), initializer="zeros", trainable=False, name="seen")
+
+    def call(self, x, training=False):
+        if training:
+            self.seen.assign_add(1.0)
+        return x * keras.ops.where(keras.ops.equal(self.seen, self.iteration + 1.0), float("inf"), 1.0)
+
+    def get_config(self):
+        return {**super().get_config(), "iteration": self.iteration}
+
+
+def explosive(iteration):
+    """Softmax regression whose scores are infinite at this iteration."""
+    image = keras.Input((8, 8, 1))
+    return keras.Model(image, Bomb(iteration)(layers.Dense(3)(layers.Flatten()(image))))
+
+
 def run(directory):
     """The run; returns the trained model and its history."""
     keras.utils.set_random_seed(3)

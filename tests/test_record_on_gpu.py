@@ -17,7 +17,7 @@ def run(tmp_path):
         stand_in = tmp_path / "python"
         stand_in.write_text(f'#!/bin/sh\necho "$KERAS_BACKEND $@" >> "{tmp_path}/calls"\n{does}\n')
         stand_in.chmod(0o755)
-        kept = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
+        kept = {key: value for key, value in os.environ.items() if key not in ("KERAS_BACKEND", "COMPILED")}
         result = subprocess.run(
             [SCRIPT, *arguments], env={**kept, "PYTHON": str(stand_in), **environment},
             capture_output=True, text=True, timeout=60,
@@ -40,7 +40,7 @@ def test_all_nine_networks_by_the_papers_recipes(run):
         recipe = "he2015-cifar-warm-up" if network == "cifar-resnet-110" else "he2015-cifar"
         assert call == (
             f"jax -m cnnlib train {network} --data cifar10 --recipe {recipe} --seeds 0 --record "
-            "--directory runs"
+            "--directory runs --compiled"
         )
 
 
@@ -52,6 +52,27 @@ def test_what_can_be_others(run):
         "tensorflow -m cnnlib train cifar-plain-8 --data cifar10 --recipe he2015-cifar-fit --seeds 1,2 "
         "--record --directory elsewhere --iterations 3"
     ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "passed"),
+    [
+        ({}, False),
+        ({"COMPILED": "no"}, False),
+        ({"COMPILED": "yes"}, True),
+        ({"KERAS_BACKEND": "tensorflow", "COMPILED": "yes"}, True),
+    ],
+)
+def test_passes_are_compiled_if_that_is_asked_for(run, environment, passed):
+    """What is asked for on another backend is left to the library, which refuses it by name."""
+    _, calls = run(NETWORKS="plain-8", **environment)
+    assert [call.split().count("--compiled") for call in calls] == [int(passed)]
+
+
+def test_another_word_for_compiled_is_refused(run):
+    result, calls = run(COMPILED="maybe")
+    assert result.returncode == 2 and not calls
+    assert result.stderr == "record_on_gpu: COMPILED: expected yes or no, got 'maybe'\n"
 
 
 def test_it_stops_in_time_and_says_where_it_goes_on(run):

@@ -8,7 +8,8 @@
 # $CNNLIB_RECORDS, or into this checkout's cnnlib/records/runs; checkpoints into $RUNS (default: runs), where
 # a run that was stopped goes on. Networks that are already recorded are skipped. Only records need to be
 # brought back. PYTHON, SEEDS (default: 0), RECIPE and NETWORKS may be others; OPTIONS are further ones of
-# `python -m cnnlib train`, such as "--iterations 100" for a trial.
+# `python -m cnnlib train`, such as "--iterations 100" for a trial. COMPILED=yes makes a pass one program (JAX),
+# which no GPU has tried yet.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 hours=${1:-12}
@@ -17,6 +18,14 @@ seconds=$(awk -v hours="$hours" 'BEGIN { if (hours + 0 <= 0) exit 1; printf "%d"
     exit 2
 }
 export KERAS_BACKEND="${KERAS_BACKEND:-jax}"
+case ${COMPILED:-no} in
+yes) compiled=--compiled ;;
+no) compiled= ;;
+*)
+    echo "record_on_gpu: COMPILED: expected yes or no, got '$COMPILED'" >&2
+    exit 2
+    ;;
+esac
 end=$(($(date +%s) + seconds))
 recipe=${RECIPE:-he2015-cifar}
 # The two ends first: they carry the claim. Then the depths between, and the deepest, which takes longest.
@@ -33,7 +42,7 @@ for network in $networks; do
     # INT, so that the run says that it was stopped; its last checkpoint is at most an epoch old.
     timeout --signal=INT --kill-after=60 "$left" \
         "${PYTHON:-python3}" -m cnnlib train "cifar-$network" --data cifar10 --recipe "$used" \
-        --seeds "${SEEDS:-0}" --record --directory "${RUNS:-runs}" ${OPTIONS:-}
+        --seeds "${SEEDS:-0}" --record --directory "${RUNS:-runs}" $compiled ${OPTIONS:-}
     code=$?
     case $code in
     0) ;;

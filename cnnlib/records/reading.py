@@ -50,7 +50,7 @@ class Record:
         data: name, checksum, train_size, test_size and image_shape of the data set.
         seed: of weights, order and augmentation.
         backend: of Keras, and ``versions`` of what computed.
-        device: what it ran on, in words.
+        device: what it ran on, in words; and whether whole passes were compiled.
         date: when the run was started, ISO 8601, UTC.
         code: {"commit", "clean"} of the checkout, or {"version"} of the installed package, when the
             run was started; and "resumed_with", the same of other code that it went on with, if any.

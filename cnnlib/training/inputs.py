@@ -65,7 +65,9 @@ def _lecun1998(images):
     _, height, width, _ = images.shape
     top, left = (32 - height) // 2, (32 - width) // 2
     padding = ((0, 0), (top, 32 - height - top), (left, 32 - width - left), (0, 0))
-    return np.pad(images, padding) * np.float32(1.275 / 255) - np.float32(0.1)
+    # Arrays of JAX come here while a program is compiled.
+    pad = np.pad if isinstance(images, np.ndarray) else keras.ops.pad
+    return pad(images, padding) * np.float32(1.275 / 255) - np.float32(0.1)
 
 
 def input_shape(recipe: Recipe, data: Dataset) -> tuple[int, int, int]:
@@ -226,14 +228,26 @@ class TrainingBatches(keras.utils.PyDataset):
         """How many images each batch has."""
         return [self.recipe.batch_size] * self.count
 
+    def drawn_for(self, place: int, count: int) -> list[np.ndarray]:
+        """What was drawn for ``count`` images of the stream, from number ``place`` of it on.
+
+        Returns:
+            Their indices in the data set (count,), offsets of crops (count, 2), whether each is mirrored
+            (count,), amounts of distortion (count, 5) and shifts of colours (count, 3).
+        """
+        size, end, parts = len(self.indices), place + count, []
+        while place < end:
+            number_of_pass, first = divmod(place, size)
+            last = min(first + end - place, size)
+            parts.append([values[first:last] for values in self.drawn(number_of_pass)])
+            place += last - first
+        return [np.concatenate(values) for values in zip(*parts)]
+
     def __getitem__(self, number):
         """Batch ``number``: inputs float32 and labels int32."""
-        size, batch = len(self.indices), self.recipe.batch_size
-        number_of_pass, place = divmod((self.start + number) * batch, size)
-        parts = [[values[place : place + batch] for values in self.drawn(number_of_pass)]]
-        if place + batch > size:
-            parts.append([values[: place + batch - size] for values in self.drawn(number_of_pass + 1)])
-        order, offsets, mirrored, amounts, shifts = (np.concatenate(values) for values in zip(*parts))
+        batch = self.recipe.batch_size
+        place = (self.start + number) * batch
+        order, offsets, mirrored, amounts, shifts = self.drawn_for(place, batch)
         x = self.data.x_train[order]
         if self.coloured:
             # The mapping is linear and takes numbers of any kind, also those beyond 0 and 255.

@@ -17,6 +17,7 @@ from cnnlib import models, provenance, records
 from cnnlib.data import Dataset
 from cnnlib.recipes import Recipe
 from cnnlib.training import checkpoints, devices, inputs, losses, optimizer
+from cnnlib.training import compiled as compiled_passes
 from cnnlib.training.devices import several
 
 
@@ -66,7 +67,7 @@ class History:
 def train(
     model: keras.Model, data: Dataset, recipe: Recipe, *, seed: int = 0,
     directory: str | os.PathLike | None = None, verbose: int | str = "auto",
-    checkpoint_seconds: float = 10.0,
+    checkpoint_seconds: float = 10.0, compiled: bool = False,
 ) -> History:  # fmt: skip
     """Train ``model`` on ``data`` after ``recipe``. The last epoch counts.
 
@@ -81,12 +82,15 @@ def train(
         recipe: a ``cnnlib.recipes.Recipe``.
         seed: a whole number, at least 0.
         directory: a folder for checkpoints, of this run alone. If one is there, the run goes on from it; a
-            finished run is only loaded. The run is known by recipe, data, seed, backend, versions and the
-            network's configuration, not by its initial weights, which an unseeded script draws anew: if they
-            are others, the checkpoint's count and a warning says so. None: the run cannot be resumed.
+            finished run is only loaded. The run is known by recipe, data, seed, backend, versions, the
+            network's configuration and ``compiled``, not by its initial weights, which an unseeded script
+            draws anew: if they are others, the checkpoint's count and a warning says so. None: the run cannot
+            be resumed.
         verbose: 0 nothing, 1 a progress bar, 2 a line an epoch; "auto" is 1 in a terminal, 0 under
-            pytest, else 2.
+            pytest, else 2. Compiled passes show no bar, but a line.
         checkpoint_seconds: epochs shorter than this share a checkpoint.
+        compiled: whether each pass is one program in place of ``fit``'s steps, on the JAX backend: see
+            ``cnnlib.training.compiled``.
 
     Returns:
         The ``History``.
@@ -98,27 +102,33 @@ def train(
         OSError: the directory cannot be written, or another process trains in it.
         FloatingPointError: the loss is not finite; names the iteration. Nothing of it is kept.
     """
-    return _train(model, data, recipe, {}, seed, directory, verbose, checkpoint_seconds)
+    return _train(model, data, recipe, {}, seed, directory, verbose, compiled, checkpoint_seconds)
 
 
-def _train(model, data, recipe, origin, seed, directory, verbose, checkpoint_seconds=10.0):
+def _train(model, data, recipe, origin, seed, directory, verbose, compiled, checkpoint_seconds=10.0):
     """``train``; ``origin`` says how the model was built, if that is known."""
     inputs.check(model, data, recipe, seed)
     devices.check(model, recipe)
+    compiled_passes.check(compiled, recipe)
     if not isinstance(checkpoint_seconds, (int, float)) or not checkpoint_seconds >= 0:
         raise ValueError(f"checkpoint_seconds: expected a number of at least 0, got {checkpoint_seconds!r}")
     # Of several processes only the first one speaks.
     told = _verbosity(verbose) if devices.first() else 0
+    if compiled and told:
+        told = 2  # a bar would have no steps to show
     keeper = Keeper(recipe, recipe.epoch_ends(data.train_size), told)
+    if compiled:
+        keeper.history.provenance["device"] += ", whole passes compiled"
     with checkpoints.claimed(directory):
         network = one_output(model)
         compile_model(network, recipe)
         if directory is not None:
-            identity = {**origin, **_identity(model, data, recipe, seed)}
+            identity = {**origin, **_identity(model, data, recipe, seed, compiled)}
             start = checkpoints.digest(model.variables)
             variables = [*model.variables, *network.optimizer.variables]
             keeper.keep_in(directory, identity, start, variables, checkpoint_seconds)
-        _fit(network, data, recipe, seed, keeper)
+        fit = compiled_passes.fit if compiled else _fit
+        fit(network, data, recipe, seed, keeper)
         if not keeper.history.final:
             keeper.history.final = measure(network, data, recipe)
             keeper.save()
@@ -285,7 +295,7 @@ class StopAtNonFiniteLoss(keras.callbacks.Callback):
             self.network.stop_training = True
 
 
-def _identity(model, data, recipe, seed):
+def _identity(model, data, recipe, seed, compiled):
     """What a checkpoint has to share with the run that goes on from it."""
     return {
         "recipe": recipe.as_dict(),
@@ -293,8 +303,9 @@ def _identity(model, data, recipe, seed):
         "data": records.data_summary(data),
         "seed": int(seed),
         "backend": keras.backend.backend(),
-        # Other parts of a batch are added in another order.
+        # Other parts of a batch, or another program, add in another order.
         **({"devices": devices.number()} if devices.number() > 1 else {}),
+        **({"compiled": True} if compiled else {}),
         # Another release may compute the same in another order.
         "versions": provenance.backend_versions(),
     }
@@ -323,14 +334,14 @@ def run(
     network: str, data: Dataset, recipe: Recipe, *, seed: int = 0, options: dict | None = None,
     directory: str | os.PathLike | None = None, record: bool = False,
     records_directory: str | os.PathLike | None = None, overwrite: bool = False, verbose: int | str = "auto",
-    devices: int | None = None,
+    devices: int | None = None, compiled: bool = False,
 ) -> Run:  # fmt: skip
     """Seed everything, build ``network`` for ``data`` and ``recipe``, train it, and record it if asked.
 
     Args:
         network: a name that ``cnnlib.models.build`` knows.
-        data, recipe, seed, directory, verbose: as for ``train``. A checkpoint is of this run only if it was
-            built with the same options, too.
+        data, recipe, seed, directory, verbose, compiled: as for ``train``. A checkpoint is of this run only
+            if it was built with the same options, too.
         options: of the network, apart from input_shape and classes, which follow from the data.
         record: whether the completed run is written to the records. Whether it can be is found out first.
         records_directory: where to; see ``cnnlib.records.folder``.
@@ -346,10 +357,10 @@ def run(
     """
     entry = {"directory": records_directory, "overwrite": overwrite}
     with several(devices):
-        return _run(network, data, recipe, seed, options, directory, record, entry, verbose)
+        return _run(network, data, recipe, seed, options, directory, record, entry, verbose, compiled)
 
 
-def _run(network, data, recipe, seed, options, directory, record, entry, verbose):
+def _run(network, data, recipe, seed, options, directory, record, entry, verbose, compiled):
     """``run``, over the devices that are active; ``entry`` says where the record goes."""
     inputs.check_kinds(data, recipe, seed)
     network, *_ = models.find(network)
@@ -366,6 +377,6 @@ def _run(network, data, recipe, seed, options, directory, record, entry, verbose
     finally:
         keras.config.set_dtype_policy(before)
     origin = {"built": {"network": network, "options": checkpoints.described(options)}}
-    history = _train(model, data, recipe, origin, seed, directory, verbose)
+    history = _train(model, data, recipe, origin, seed, directory, verbose, compiled)
     written = devices.from_first(records.write, **entry, history=history) if record else None
     return Run(model, history, written)
