@@ -40,7 +40,7 @@ def test_all_nine_networks_by_the_papers_recipes(run):
         recipe = "he2015-cifar-warm-up" if network == "cifar-resnet-110" else "he2015-cifar"
         assert call == (
             f"jax -m cnnlib train {network} --data cifar10 --recipe {recipe} --seeds 0 --record "
-            "--directory runs --compiled"
+            "--directory runs"
         )
 
 
