@@ -538,6 +538,12 @@ EXPERIMENTS = {
         },
         measurement="gradients",
     ),
+    # What one block of a trained network is worth, by tools/cut_blocks.py.
+    "resnet-cut": Experiment(
+        "07-resnet",
+        {f"{kind} 20": Arm(f"{KINDS[kind]}20", "he2015-cifar-fit", HALF) for kind in ("residual", "plain")},
+        measurement="cut",
+    ),
     "resnet-ablation": Experiment(
         "07-resnet",
         {

@@ -27,6 +27,7 @@ SLOW = {
     "test_measurements.py": ("test_the_tool_records",),
     "test_alexnet_filters.py": ("test_the_tool_records",),
     "test_vgg.py": ("test_the_tool",),
+    "test_cut_blocks.py": ("test_the_tool_records",),
     "test_comparison.py": ("test_the_tool_records", "diverges", "what_is_timed"),
 }
 
