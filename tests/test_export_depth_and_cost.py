@@ -78,6 +78,19 @@ def test_the_necks_are_the_records_and_their_account():
     assert "25 records made" in text
 
 
+def test_the_cuts_are_the_records():
+    text = export_depth_and_cost.depth()
+    shown = json.loads(text.partition("cnnlib.depth =\n")[2].rstrip().removesuffix(";"))["cut"]
+    assert shown["blocks"] == [f"stage{stage}_block{block}" for stage in (1, 2, 3) for block in (1, 2, 3)]
+    assert shown["images"] == [1000, 10_000]
+    for label, found in experiments.recorded("resnet-cut").items():
+        for one, values in zip(shown[label.partition(" ")[0]], (one.values for one in found), strict=True):
+            assert one["train"] == values["train_error"] and one["test"] == values["test_error"]
+            assert one["intact"] == [values["intact_train_error"], values["intact_test_error"]]
+            assert len(one["train"]) == len(one["test"]) == 9
+    assert "resnet-cut of cnnlib/experiments.py" in text
+
+
 def printed():
     """The errors of the export: (top-1, top-5) by network and way of testing."""
     return {(name, how): (top1, top5) for name, _, _, _, top1, top5, how, _ in export_depth_and_cost.PRINTED}

@@ -7,7 +7,8 @@
 
 ``field``: what the layers of the book's networks are, one line a layer, and nothing of what they cost or
 see: the page computes that, and its tests hold it against ``cnnlib.account``. ``depth``: the runs of the
-experiment "resnet-depth" and the gradients of "resnet-steps", with the derivation of chapter 7 beside them.
+experiment "resnet-depth" and the gradients of "resnet-steps", with the derivation of chapter 7 beside them,
+and the errors without one block of "resnet-cut".
 ``bottleneck``: the runs of the experiment "nin-neck", and what its networks cost.
 ``networks``: the errors that the papers print for their own networks, and what those cost by the account.
 """
@@ -178,8 +179,8 @@ def window(layer, k):
 def depth():
     """The text of the file with the records."""
     runs, steps = experiments.recorded("resnet-depth"), experiments.recorded("resnet-steps")
-    steps = {arm: steps[arm] for arm in ARMS}
-    every = [run for found in (*runs.values(), *steps.values()) for run in found]
+    steps, cut = {arm: steps[arm] for arm in ARMS}, experiments.recorded("resnet-cut")
+    every = [run for found in (*runs.values(), *steps.values(), *cut.values()) for run in found]
     first = runs["plain 8"][0]
     fields = {
         "passes": len(first.history["iteration"]),
@@ -192,16 +193,18 @@ def depth():
             arm: {name: [gradients(one, name) for one in found] for name in QUANTITIES}
             for arm, found in steps.items()
         },
+        "cut": without_blocks(cut),
     }
     when, devices = made(every)
     return (
-        "// Recorded runs and gradients of chapter 7: the experiments resnet-depth and resnet-steps of\n"
-        f"// cnnlib/experiments.py, {len(every)} records made {when} on\n"
+        "// Recorded runs and gradients of chapter 7: the experiments resnet-depth, resnet-steps and\n"
+        f"// resnet-cut of cnnlib/experiments.py, {len(every)} records made {when} on\n"
         f"// {devices}. {first.data['name']}, {first.recipe['train_size']:,} training images,\n"
         f"// {first.recipe['iterations']:,} iterations, maps 8, 16, 32. Errors in percent, a number a pass.\n"
         "// Gradients: for each seed and step hundredths of the base-10 logarithm, a number a layer: energy\n"
         "// at the layer's output, |w| |g| and |g| / |w| of its kernel. Derived: the energy before\n"
-        "// training, from the second layer on, the last one's being 1.\n"
+        "// training, from the second layer on, the last one's being 1. Cut: errors with each block cut,\n"
+        "// one at a time, and intact, of the first training images and of all test images.\n"
         "// Written by tools/export_depth_and_cost.py.\n"
         "window.cnnlib = window.cnnlib || {};\ncnnlib.depth =\n" + _wrapped(_plain(fields)) + ";\n"
     )
@@ -223,6 +226,25 @@ def gradients(found, name):
     w, g = values["kernel_norm"], values["kernel_gradient_norm"]
     wanted = {"energy": values["gradient_energy"], "length": w * g, "turn": g / w}[name]
     return [hundredths(np.log(row)) for row in wanted]
+
+
+def without_blocks(found):
+    """The errors without one block, as the page shows them: by kind one a seed, a number a block."""
+    values = [one.values for measured in found.values() for one in measured]
+    (blocks,) = {tuple(one["blocks"]) for one in values}
+    (images,) = {(one["train_images"], one["test_images"]) for one in values}
+    fields = {"blocks": blocks, "images": images}
+    for label, measured in found.items():
+        fields[label.partition(" ")[0]] = [
+            {
+                "seed": one.seed,
+                "intact": [one.values[f"intact_{part}_error"] for part in ("train", "test")],
+                "train": one.values["train_error"],
+                "test": one.values["test_error"],
+            }
+            for one in measured
+        ]
+    return fields
 
 
 def hundredths(logarithms):

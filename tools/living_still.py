@@ -3,8 +3,9 @@
     python tools/living_still.py book/_static/figures/lenet5.png
 
 ``lenet5``: all its maps, from the exported weights. ``field``: what a unit of VGG-16 sees in each layer, and
-what the layers cost. ``depth``: errors and gradients of 56 layers, as recorded. ``bottleneck``: what a neck
-saves by its width, and recorded errors. ``networks``: the papers' own networks, errors against MACs.
+what the layers cost. ``depth``: errors and gradients of 56 layers, and errors without one block of 20 layers,
+as recorded. ``bottleneck``: what a neck saves by its width, and recorded errors. ``networks``: the papers'
+own networks, errors against MACs.
 """
 
 import base64
@@ -118,9 +119,10 @@ def field():
 
 
 def depth():
-    """Training and test error by pass, and the energy of the gradient by layer, before and after steps."""
+    """Training and test error by pass, the energy of the gradient by layer, and errors without one block."""
     runs, steps = experiments.recorded("resnet-depth"), experiments.recorded("resnet-steps")
-    with plots.figure(2, 2, height=5.4, sharey="row") as (fig, axes):
+    cut = experiments.recorded("resnet-cut")
+    with plots.figure(3, 2, height=8, sharey="row") as (fig, axes):
         for column, kind in enumerate(("plain", "residual")):
             colour = plots.COLOURS[column]
             for part, dash in (("train_error", "--"), ("test_error", "-")):
@@ -136,8 +138,17 @@ def depth():
                     range(1, len(middle) + 1), middle, label=None if column else f"{iteration:,}", **style
                 )
             axes[1, column].set(yscale="log", xlabel="layer")
+            for one in cut[f"{kind} 20"]:
+                for part, fill in (("train", "white"), ("test", colour)):
+                    errors = one.values[f"{part}_error"]
+                    axes[2, column].plot(range(1, 10), errors, "o", color=colour, mfc=fill)
+                    axes[2, column].axhline(
+                        one.values[f"intact_{part}_error"], color=colour, ls="--" if fill == "white" else "-"
+                    )
+            axes[2, column].set(xlabel="block that is cut, of 20 layers", xticks=range(1, 10))
         axes[0, 0].set_ylabel("error (%): training --, test –")
         axes[1, 0].set_ylabel("energy of the gradient")
+        axes[2, 0].set_ylabel("error (%), open: training")
         fig.legend(loc="outside lower center", ncols=5, title="iterations done")
     return fig
 

@@ -261,3 +261,88 @@ def test_a_depth_is_chosen_by_keys_and_in_the_overview(visit):
     page.mouse.click(box["x"] + 52, box["y"] + box["height"] / 2)
     assert "Plain, 8 layers" in page.locator(".living-errors").inner_text()
     assert page.get_by_label("layers").first.input_value() == "0"
+
+
+@pytest.fixture(scope="module")
+def without_a_block():
+    """What is recorded of the networks of 20 layers: by kind one a seed."""
+    found = experiments.recorded("resnet-cut")
+    return {label.partition(" ")[0]: [one.values for one in measured] for label, measured in found.items()}
+
+
+def test_a_cut_block_shows_what_is_recorded(visit, without_a_block):
+    page = visit("depth")
+    for number in range(9):
+        # From either network it is cut in both.
+        kind = ("plain", "residual")[number % 2]
+        name = f"{kind}, block {number + 1}, stage {number // 3 + 1}: cut"
+        page.get_by_role("button", name=name, exact=True).click()
+        pressed = page.locator(".living-block[aria-pressed=true]")
+        assert pressed.locator("small").all_inner_texts() == [str(number + 1)] * 2
+        for kind, found in without_a_block.items():
+            start = f"{kind.title()}, block {number + 1} cut: "
+            text = page.locator(".living-panel p", has_text=start).inner_text()
+            by_part = zip(("train", "test"), text.removeprefix(start).split("; "), strict=True)
+            for part, words in by_part:
+                wanted = [one[f"{part}_error"][number] for one in found]
+                wanted += [one[f"intact_{part}_error"] for one in found]
+                assert f"% of the {'training' if part == 'train' else part} images wrong (intact" in words
+                shown = [float(value) for value in re.findall(r"\d+\.\d", words)]
+                assert shown == pytest.approx(wanted, abs=0.051), (kind, number)
+            assert drawn(page, kind, full=True) == pytest.approx(
+                [one[f"{part}_error"][number] for part in ("train", "test") for one in found], abs=0.05
+            )
+    # Once more puts it back.
+    page.get_by_role("button", name="residual, block 9").click()
+    assert page.locator(".living-block[aria-pressed=true]").count() == 0
+    for kind, found in without_a_block.items():
+        assert drawn(page, kind, full=True) == []
+        wanted = [one[f"intact_{part}_error"] for part in ("train", "test") for one in found]
+        assert drawn(page, kind, full=False) == pytest.approx(wanted, abs=0.05)
+
+
+def drawn(page, kind, full):
+    """The errors at which the marks of a network stand, read off by its axis from 0 to 100."""
+    panel = page.get_by_role("img", name=f"errors, {kind}, 20 layers")
+    ticks = panel.locator("text[text-anchor=middle]")
+    low, high = (
+        float(ticks.filter(has_text=re.compile(f"^{value}$")).get_attribute("x")) for value in (0, 100)
+    )
+    marks = panel.locator(f".living-mark{'.living-full' if full else ':not(.living-full)'}").all()
+    places = [float(mark.get_attribute("cx") or float(mark.get_attribute("x") or 0) + 4) for mark in marks]
+    return [100 * (place - low) / (high - low) for place in places]
+
+
+def test_a_block_is_cut_by_keys_and_said(visit, without_a_block):
+    page = visit("depth")
+    page.get_by_label("plain at rate .003").focus()
+    for _ in range(2):  # one stop of the tab key a network
+        page.keyboard.press("Tab")
+    focused = "document.activeElement.getAttribute('aria-label')"
+    assert page.evaluate(focused) == "residual, block 1, stage 1: cut"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(focused) == "residual, block 3, stage 1: cut"
+    page.keyboard.press("Enter")
+    assert page.locator(".living-block[aria-pressed=true]").count() == 2
+    cut = ", ".join(f"{one['train_error'][2]:.1f}" for one in without_a_block["residual"])
+    page.locator("[role=status]", has_text=f"Residual, block 3 cut: {cut} %").wait_for(state="attached")
+    page.keyboard.press("End")
+    assert page.evaluate(focused) == "residual, block 9, stage 3: cut"
+    page.keyboard.press("Space")
+    assert page.get_by_text("Plain, block 9 cut").count() == 1
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate(focused) == "residual, block 9, stage 3: cut"
+
+
+def test_on_a_phone_a_finger_cuts_a_block(visit):
+    page = visit("depth", **PHONE, reduced_motion="reduce")
+    button = page.get_by_role("button", name="plain, block 5, stage 2: cut")
+    box = button.bounding_box()
+    assert box["width"] >= 24 and box["height"] >= 44
+    button.tap()
+    assert button.get_attribute("aria-pressed") == "true"
+    assert page.get_by_text("Residual, block 5 cut").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") == 390

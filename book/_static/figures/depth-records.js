@@ -1,10 +1,11 @@
-// Recorded runs and gradients of chapter 7: the experiments resnet-depth and resnet-steps of
-// cnnlib/experiments.py, 47 records made 2026-11-24 on
-// Intel(R) Xeon(R) Processor, 2 cores. cifar10 (16x16), 10,000 training images,
+// Recorded runs and gradients of chapter 7: the experiments resnet-depth, resnet-steps and
+// resnet-cut of cnnlib/experiments.py, 53 records made 2026-11-24 to 2026-12-01 on
+// AMD EPYC, 2 cores, Intel(R) Xeon(R) Processor, 2 cores. cifar10 (16x16), 10,000 training images,
 // 4,000 iterations, maps 8, 16, 32. Errors in percent, a number a pass.
 // Gradients: for each seed and step hundredths of the base-10 logarithm, a number a layer: energy
 // at the layer's output, |w| |g| and |g| / |w| of its kernel. Derived: the energy before
-// training, from the second layer on, the last one's being 1.
+// training, from the second layer on, the last one's being 1. Cut: errors with each block cut,
+// one at a time, and intact, of the first training images and of all test images.
 // Written by tools/export_depth_and_cost.py.
 window.cnnlib = window.cnnlib || {};
 cnnlib.depth =
@@ -489,4 +490,14 @@ cnnlib.depth =
 -116,-118,-125,-127,-132,-137,-142,-145,-148,-155,-155,-156,-139],[-220,-217,-209,-227,-266,-258,-254,-232,
 -209,-144,-167,-164,-164,-166,-138,-137,-123,-135,-144,-138,-119,-114,-114,-113,-115,-108,-108,-110,-107,-107,
 -110,-115,-119,-120,-113,-117,-112,-131,-123,-126,-125,-128,-129,-130,-130,-139,-138,-142,-145,-147,-148,-149,
--151,-150,-136]]]}}};
+-151,-150,-136]]]}},"cut":{"blocks":["stage1_block1","stage1_block2","stage1_block3","stage2_block1",
+"stage2_block2","stage2_block3","stage3_block1","stage3_block2","stage3_block3"],"images":[1000,10000],
+"residual":[{"seed":0,"intact":[0,49.64],"train":[52.3,21.6,5.4,55.6,24.3,17.3,55.2,36.2,34.6],"test":[65.85,
+55.34,50.97,66.96,55.49,54.89,68.75,57.19,61.86]},{"seed":1,"intact":[0,49.71],"train":[50.7,25.3,8.9,25.5,
+18.7,15.2,55.9,44.5,49.9],"test":[63.37,57.44,52.66,56.72,53.43,54.41,68.62,62.83,67.19]},{"seed":2,
+"intact":[0,49.91],"train":[21.9,17.7,24.5,32.1,21.2,21.3,69.6,39.9,39.9],"test":[55.37,53.3,57.78,58.85,54.5,
+53.24,75.06,60.02,63.66]}],"plain":[{"seed":0,"intact":[0.3,53.5],"train":[79.1,85.9,79.7,90.9,92.1,90.8,93.2,
+89.7,91.3],"test":[81.48,86.41,81.57,90.82,91.78,90.23,91.67,91.47,90.47]},{"seed":1,"intact":[1,51.57],
+"train":[83.6,86.8,87.5,85.9,86,90.1,93.7,85.3,92.2],"test":[83.98,87.59,87.89,86.24,86.51,90.11,91.67,86.73,
+91.71]},{"seed":2,"intact":[0.4,54.01],"train":[84.2,90.1,88.1,89.1,91.2,90.8,90.8,87.5,88],"test":[86.66,
+90.96,87.83,89.3,89.28,90.05,90.77,87.1,87.02]}]}};

@@ -1,9 +1,10 @@
-// The living figure of chapter 7: errors and gradients of plain and residual networks, as recorded.
+// The living figure of chapter 7: errors and gradients of plain and residual networks, and their errors without
+// one block, as recorded.
 "use strict";
 
 (() => {
   const { element, Panel } = cnnlib.drawing;
-  const { runs, gradients, steps, derived, passes, images, tests } = cnnlib.depth;
+  const { runs, gradients, steps, derived, passes, images, tests, cut } = cnnlib.depth;
   const DEPTHS = [8, 20, 32, 44, 56];
   const KINDS = ["plain", "residual"];
   const LAYERS = 55; // with a kernel of their own, of 56
@@ -27,9 +28,21 @@
     factor >= 1000 || factor < 0.001 ? Number(factor.toPrecision(2)).toExponential().replace(/e([+-])(\d+)/, (_, sign, digits) => `·${power(Number(sign + digits))}`)
       : String(Number(factor.toPrecision(2)));
 
+  // A block drawn small, its branch lower in later stages, where maps are smaller; in a residual one the shortcut
+  // goes around it. Where it is cut, the branch is only dashed, and in a plain one a line leads through.
+  const drawn = (kind, stage) => {
+    const half = [11, 8, 5][stage - 1];
+    const svg = (parts) => `<svg viewBox="0 0 30 38" aria-hidden="true" xmlns="http://www.w3.org/2000/svg" class="living-${kind}">${parts}</svg>`;
+    return svg(
+      '<path d="M0 24H3M27 24H30"/><path class="living-way" d="M3 24H7M23 24H27"/>' +
+        (kind === "plain" ? '<path class="living-through" d="M3 24H27"/>' : '<path d="M3 24V7H27V24" fill="none"/>') +
+        `<rect class="living-branch" x="7" y="${24 - half}" width="16" height="${2 * half}"/>`,
+    );
+  };
+
   class DepthFigure {
     constructor(place) {
-      Object.assign(this, { place, depth: 56, step: 0, quantity: "energy", slow: false });
+      Object.assign(this, { place, depth: 56, step: 0, quantity: "energy", slow: false, cutBlock: null });
       this.build();
       this.listen();
       this.draw();
@@ -66,6 +79,14 @@
       this.stepText = element("output", { class: "living-value" });
       this.errors = element("p", { class: "living-said living-errors" });
       this.ratios = element("p", { class: "living-said living-ratios" });
+      this.chains = {};
+      this.cutPanels = {};
+      this.cutTexts = {};
+      for (const kind of KINDS) {
+        this.chains[kind] = this.chain(kind);
+        this.cutPanels[kind] = panel(`errors, ${kind}, 20 layers, with and without the block`);
+        this.cutTexts[kind] = element("p", { class: "living-said" });
+      }
       this.status = element("p", { class: "living-hidden", role: "status" });
       this.root = element(
         "div", { class: "living" },
@@ -92,9 +113,54 @@
           `CIFAR-10 brought to 16x16 pixels, ${images.toLocaleString("en")} training and ${tests.toLocaleString("en")} test images, maps 8, 16, 32, ` +
           `4,000 iterations of 128 images (${passes} passes), rate .1; three to five seeds. Gradients: ${gradients.plain.energy.length} seeds, ` +
           "128 training images. Recorded on a CPU."),
+        element("p", { class: "living-title" }, "Cut a block"),
+        element("p", {}, "What will each network still know without it? Guess, then press a block: it is cut in both. Press it again to put it back."),
+        element("div", { class: "living-pair" },
+          ...KINDS.map((kind) => element("div", { class: "living-panel" }, this.chains[kind], this.cutPanels[kind], this.cutTexts[kind]))),
+        element("p", { class: "living-keys" },
+          "Trained networks of 20 layers, nine blocks in three stages. Cut: the block's branch is taken away, and nothing is trained after it. What is " +
+          "left is the shortcut; the plain block hands on what it gets, by option A where the size changes. Open marks: intact. Filled: cut. A mark a " +
+          `seed (${cut.plain.length}), the first ${cut.images[0].toLocaleString("en")} training images and all ${cut.images[1].toLocaleString("en")} test images.`),
         this.status,
       );
       this.place.replaceChildren(this.root);
+    }
+
+    // The blocks of a network as buttons, by stage; the arrow keys go from one to the next.
+    chain(kind) {
+      const stages = [1, 2, 3].map(() => element("span", {}));
+      const buttons = cut.blocks.map((name, at) => {
+        const stage = Number(name.match(/^stage(\d)/)[1]);
+        const label = `${kind}, block ${at + 1}, stage ${stage}: cut`;
+        const button = element("button", { type: "button", class: "living-block", "aria-label": label, "aria-pressed": "false", tabindex: at ? -1 : 0 });
+        button.innerHTML = `${drawn(kind, stage)}<small aria-hidden="true">${at + 1}</small>`;
+        button.addEventListener("click", () => this.press(kind, at));
+        stages[stage - 1].append(button);
+        return button;
+      });
+      const row = element("div", { class: "living-chain", role: "toolbar", "aria-label": `${kind}, 20 layers: its blocks` }, ...stages);
+      row.addEventListener("keydown", (event) => {
+        const last = buttons.length - 1;
+        const here = buttons.indexOf(document.activeElement);
+        const to = { ArrowLeft: Math.max(here - 1, 0), ArrowRight: Math.min(here + 1, last), Home: 0, End: last }[event.key];
+        if (to === undefined) return;
+        event.preventDefault();
+        this.reach(buttons, to);
+        buttons[to].focus();
+      });
+      return row;
+    }
+
+    // Of a network's blocks the tab key reaches one.
+    reach(buttons, to) {
+      buttons.forEach((button, at) => button.setAttribute("tabindex", at === to ? 0 : -1));
+    }
+
+    press(kind, at) {
+      this.cutBlock = this.cutBlock === at ? null : at;
+      this.reach([...this.chains[kind].querySelectorAll("button")], at);
+      this.drawCut();
+      this.announce(KINDS.map((one) => this.cutTexts[one].textContent).join(" "));
     }
 
     listen() {
@@ -124,7 +190,11 @@
       this.width = this.root.clientWidth;
       this.drawErrors();
       this.drawGradients();
-      const text = `${this.errors.textContent} ${this.ratios.textContent}`;
+      this.drawCut();
+      this.announce(`${this.errors.textContent} ${this.ratios.textContent}`);
+    }
+
+    announce(text) {
       clearTimeout(this.later);
       this.later = setTimeout(() => (this.status.textContent = text), 600);
     }
@@ -216,6 +286,35 @@
       }
       const when = this.step ? `After ${steps[this.step].toLocaleString("en")} iteration${this.step > 1 ? "s" : ""}` : "Before training";
       this.ratios.textContent = `${when}, ${axis} in layers 2 to 6 against the last five: ${said.join(", ")} as large.`;
+    }
+
+    drawCut() {
+      const at = this.cutBlock;
+      const list = (values) => values.map((value) => value.toFixed(1)).join(", ");
+      for (const kind of KINDS) {
+        this.chains[kind].querySelectorAll("button").forEach((button, number) => button.setAttribute("aria-pressed", String(number === at)));
+        const found = cut[kind];
+        const rows = { intact: [3.9, 1.5], cut: [3.1, 0.7] };
+        const panel = new Panel(this.cutPanels[kind].clientWidth, 176, {
+          x: [-2, 104], y: [0, 4.9], xTicks: [0, 20, 40, 60, 80, 100].map((value) => [value, String(value)]),
+          yTicks: Object.entries(rows).flatMap(([word, heights]) => heights.map((height) => [height, word])),
+          xLabel: "error (%)", yLabel: `${kind}, 20 layers`,
+        });
+        const said = ["train", "test"].map((part, number) => {
+          const words = ["training images", "test images"][number];
+          panel.text(panel.x(0), panel.y(rows.intact[number]) - 13, words);
+          const mark = (value, height, more) => panel[kind === "plain" ? "dot" : "square"](value, height, `class="living-mark living-${kind}${more}"`, 4);
+          const intact = found.map((one) => one.intact[number]);
+          for (const value of intact) mark(value, rows.intact[number], "");
+          if (at === null) return `${list(intact)} % of the ${words} wrong`;
+          const without = found.map((one) => one[part][at]);
+          for (const value of without) mark(value, rows.cut[number], " living-full living-apart");
+          return `${list(without)} % of the ${words} wrong (intact ${list(intact)})`;
+        });
+        this.cutPanels[kind].innerHTML = panel.html();
+        const state = at === null ? "intact" : `block ${at + 1} cut`;
+        this.cutTexts[kind].textContent = `${kind[0].toUpperCase()}${kind.slice(1)}, ${state}: ${said.join("; ")}.`;
+      }
     }
   }
 
