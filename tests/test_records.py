@@ -392,6 +392,25 @@ def test_variances_need_not_be_equal(tmp_path):
     assert (found.low, found.high) == pytest.approx((-15.7062, 9.7062), abs=1e-3)
 
 
+def test_runs_of_common_seeds_are_paired_unless_told_otherwise(tmp_path):
+    first, second = runs(tmp_path, [1, 2, 3], [0, 1, 2]), runs(tmp_path, [5, 6, 7], [0, 1, 2], "alexnet")
+    found = records.difference(first, second, paired=False)
+    assert not found.paired and (found.low, found.high) == pytest.approx((-6.26696, -1.73304), abs=1e-4)
+    # t = -4 / sqrt(2 / 3) = -4.899 on 4 degrees of freedom.
+    assert found.pvalue == pytest.approx(0.00805, abs=1e-5)
+    with pytest.raises(ValueError, match=r"difference: no pairs, the seeds are \[0, 1, 2\] and \[0, 1\]"):
+        records.difference(first, second[:2], paired=True)
+
+
+def test_holm_by_hand():
+    # Four tests: 0.01 * 4, 0.02 * 3, then 0.025 * 2 = 0.05, which may not fall below 0.06, and 0.5 * 1.
+    assert records.holm([0.5, 0.01, 0.025, 0.02]) == pytest.approx([0.5, 0.04, 0.06, 0.06])
+    assert records.holm([0.9, 0.8]) == [1, 1] and records.holm([]) == []
+    for wrong in (-0.1, 1.1, math.nan):
+        with pytest.raises(ValueError, match=f"p-values from 0 to 1, got {wrong}"):
+            records.holm([0.5, wrong])
+
+
 def test_one_run_has_no_interval(tmp_path):
     first, second = runs(tmp_path, [1, 2], [0, 1]), runs(tmp_path, [5, 6], [0, 1], "alexnet")
     with pytest.raises(ValueError, match="at least two runs on each side, got n = 1"):

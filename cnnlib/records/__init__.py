@@ -9,11 +9,11 @@ epoch counts, not the best. The files are in ``runs`` beside this one, or where 
 CNNLIB_RECORDS says; ``cnnlib.records.measurements`` is for those in ``measurements``.
 """
 
-from cnnlib.records.comparing import Difference, Summary, difference, summary
+from cnnlib.records.comparing import Difference, Summary, difference, holm, summary
 from cnnlib.records.reading import QUANTITIES, Record, folder, load, read, select
 from cnnlib.records.writing import data_summary, destination, file_name, find, plain_options, write
 
 __all__ = [
     "QUANTITIES", "Difference", "Record", "Summary", "data_summary", "destination", "difference", "file_name",
-    "find", "folder", "load", "plain_options", "read", "select", "summary", "write",
+    "find", "folder", "holm", "load", "plain_options", "read", "select", "summary", "write",
 ]  # fmt: skip
