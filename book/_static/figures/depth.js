@@ -302,13 +302,16 @@
         });
         const said = ["train", "test"].map((part, number) => {
           const words = ["training images", "test images"][number];
-          panel.text(panel.x(0), panel.y(rows.intact[number]) - 13, words);
-          const mark = (value, height, more) => panel[kind === "plain" ? "dot" : "square"](value, height, `class="living-mark living-${kind}${more}"`, 4);
+          panel.text(panel.x(0), panel.y(rows.intact[number]) - 14, words);
+          // One seed a little below the other, so that equal errors are seen.
+          const marks = (values, row, more) =>
+            values.forEach((value, seed) =>
+              panel[kind === "plain" ? "dot" : "square"](value, row + 0.2 * ((values.length - 1) / 2 - seed), `class="living-mark living-${kind}${more}"`, 4));
           const intact = found.map((one) => one.intact[number]);
-          for (const value of intact) mark(value, rows.intact[number], "");
+          marks(intact, rows.intact[number], "");
           if (at === null) return `${list(intact)} % of the ${words} wrong`;
           const without = found.map((one) => one[part][at]);
-          for (const value of without) mark(value, rows.cut[number], " living-full living-apart");
+          marks(without, rows.cut[number], " living-full living-apart");
           return `${list(without)} % of the ${words} wrong (intact ${list(intact)})`;
         });
         this.cutPanels[kind].innerHTML = panel.html();
