@@ -311,11 +311,10 @@ _COMPARED_ONCE = {
 }
 
 
-def _longer(label, rate=None, **options):
-    """A network of ``COMPARED``, with other options, for the many steps."""
+def _longer(label, rate=None, seeds=3, recipe=recipes.COMPARISON_CIFAR_LONGER, **options):
+    """A network of ``COMPARED``, for the many steps; at its own rate and with its own options, or others."""
     network, own = COMPARED[label]
-    recipe = recipes.COMPARISON_CIFAR_LONGER.at_rate(rate or RATES[label])
-    return Arm(network, recipe.name, {**own, **options})
+    return Arm(network, recipe.at_rate(rate or RATES[label]).name, {**own, **options}, seeds)
 
 
 # Two passes: what a laptop does in half a minute.
@@ -595,13 +594,7 @@ EXPERIMENTS = {
     "comparison-longer": Experiment(
         "08-comparison",
         {
-            label: Arm(
-                network,
-                recipes.COMPARISON_CIFAR_LONGER.at_rate(RATES[label]).name,
-                options,
-                5 if label in ("LeNet-5", "ResNet 14") else 3,
-            )
-            for label, (network, options) in COMPARED.items()
+            label: _longer(label, seeds=5 if label in ("LeNet-5", "ResNet 14") else 3) for label in COMPARED
         },
     ),
     # What else could be behind the order after the longer runs: as many steps on a fifth of the images, the
@@ -611,11 +604,7 @@ EXPERIMENTS = {
         "08-comparison",
         {
             **{
-                f"{label}, 10,000 images": Arm(
-                    COMPARED[label][0],
-                    recipes.COMPARISON_CIFAR_LONGER_FEWER.at_rate(RATES[label]).name,
-                    COMPARED[label][1],
-                )
+                f"{label}, 10,000 images": _longer(label, recipe=recipes.COMPARISON_CIFAR_LONGER_FEWER)
                 for label in ("LeNet-5", "ResNet 14")
             },
             "plain 14, rate 0.1": _longer("plain 14", 0.1),
