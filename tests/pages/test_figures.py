@@ -224,6 +224,8 @@ def stroke(page, points, steps=12):
 
 
 def settle(page):
+    """Waits until the last reading is drawn, and written: numbers stand for 150 ms before the next ones."""
+    page.wait_for_timeout(200)
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 

@@ -9,6 +9,8 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
   const PEN = 1.2; // half the width of a stroke, pixels of the 28x28 picture
   const COVER = 8; // side of the piece of paper, pixels
   const FARTHEST = 10; // that a picture can be moved, pixels
+  const BAR = 200; // pixels of a full bar
+  const READABLE = 150; // ms between two writings: new text makes the browser lay out the whole page
 
   // ------------------------------------------------------------------------------------- pictures
 
@@ -183,10 +185,10 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
       }
       const unit = this.distances ? "distance" : "score";
       this.rows = Array.from({ length: 10 }, (_, digit) => {
-        const [bar, value] = [element("i"), element("td")];
-        const track = element("td", {}, element("span", { class: "living-track" }, bar));
-        const row = element("tr", {}, element("th", { scope: "row" }, String(digit)), track, value);
-        return { row, bar, value, text: value.appendChild(document.createTextNode("")) };
+        const bar = element("canvas", { class: "living-bar", width: BAR, height: 1, "aria-hidden": "true" });
+        const value = element("td");
+        const row = element("tr", {}, element("th", { scope: "row" }, String(digit)), element("td", {}, bar), value);
+        return { row, bar: bar.getContext("2d"), text: value.appendChild(document.createTextNode("")) };
       });
       const head = ["", this.distances ? "less is nearer" : "more is surer", unit];
       this.element.append(
@@ -211,7 +213,7 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
       }
     }
 
-    update(pixels, palette, narrow) {
+    update(pixels, palette, inks, narrow) {
       const found = this.network.layers(pixels);
       for (const [name, maps] of Object.entries(this.maps)) {
         const columns = this.layout.columns[name][narrow ? 1 : 0];
@@ -227,16 +229,14 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
       for (let digit = 1; digit < 10; digit++)
         if (before(digit, best)) [second, best] = [best, digit];
         else if (second < 0 || before(digit, second)) second = digit;
-      this.rows.forEach(({ row, bar, text }, digit) => {
+      this.rows.forEach(({ row, bar }, digit) => {
         const value = outputs[digit];
         row.classList.toggle("living-best", digit === best);
-        if (this.distances) bar.style.transform = `scaleX(${Math.min(1, value / 250)})`;
-        else {
-          const part = Math.max(-1, Math.min(1, value / this.most)) / 2;
-          bar.style.transform = `translateX(50%) scaleX(${part})`;
-        }
-        const written = value.toFixed(1).replace("-", "−");
-        if (text.data !== written) text.data = written;
+        const part = Math.max(-1, Math.min(1, value / this.most));
+        bar.clearRect(0, 0, BAR, 1);
+        bar.fillStyle = digit === best ? inks.ink : inks.muted;
+        if (this.distances) bar.fillRect(0, 0, BAR * Math.min(1, value / 250), 1);
+        else bar.fillRect(BAR / 2, 0, (BAR / 2) * part, 1);
       });
       if (this.code) {
         const drawing = { data: this.network.codes.subarray(84 * best, 84 * best + 84), maps: 1, width: 7, height: 12 };
@@ -245,11 +245,15 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
         this.drawn = best;
       }
       const doubt = this.distances ? outputs[best] : outputs[second] - outputs[best];
-      return { best, words: compared(doubt, this.network.exported) };
+      return { best, outputs, words: compared(doubt, this.network.exported) };
     }
 
-    // The answer under the pad; it is touched only when it changes.
-    say({ best, words }, label) {
+    // The numbers and the answer under the pad; they are touched only when they change.
+    say({ best, outputs, words }, label) {
+      this.rows.forEach(({ text }, digit) => {
+        const written = outputs[digit].toFixed(1).replace("-", "−");
+        if (text.data !== written) text.data = written;
+      });
       const wrong = label !== null && label !== best;
       const said = [best, wrong, words].join();
       if (this.said === said) return;
@@ -497,24 +501,34 @@ cnnlib.lenet5Modern = cnnlib.network(cnnlib.exported["lenet5-modern"]);
       if (!this.palette) {
         this.palette = shades(this.root);
         const style = getComputedStyle(this.root);
-        [this.ink, this.mark] = ["--living-ink", "--living-mark"].map((name) => style.getPropertyValue(name));
+        const [ink, mark, muted] = ["ink", "mark", "muted"].map((name) => style.getPropertyValue(`--living-${name}`));
+        Object.assign(this, { ink, mark, inks: { ink, muted } });
         for (const { maps, pixels } of this.samples)
           maps.draw({ data: pixels, maps: 1, height: SIDE, width: SIDE }, 1, this.palette);
       }
       const pixels = this.pixels();
-      const answers = this.columns.map((column) => {
-        const answer = column.update(pixels, this.palette, this.narrow);
-        column.say(answer, this.label);
-        return answer;
-      });
+      this.answers = this.columns.map((column) => column.update(pixels, this.palette, this.inks, this.narrow));
       this.input.draw(cnnlib.network.extended(pixels), 1, this.palette);
       this.drawPad(pixels);
-      this.explain();
+      this.say();
       clearTimeout(this.later);
       this.later = setTimeout(() => {
-        const said = answers.map(({ best, words }, number) => `${["LeNet-5 of 1998", "The modern form"][number]} reads ${best}, ${words}.`);
+        const said = this.answers.map(({ best, words }, number) => `${["LeNet-5 of 1998", "The modern form"][number]} reads ${best}, ${words}.`);
         this.status.textContent = `${this.name ? `${this.name}. ` : ""}${said.join(" ")}`;
       }, 700);
+    }
+
+    // All that is text, at once or as soon as the last one has stood long enough to be read.
+    say() {
+      this.unsaid = true;
+      if (this.standing) return;
+      this.unsaid = false;
+      this.columns.forEach((column, number) => column.say(this.answers[number], this.label));
+      this.explain();
+      this.standing = setTimeout(() => {
+        this.standing = 0;
+        if (this.unsaid) this.say();
+      }, READABLE);
     }
 
     drawPad(pixels) {
