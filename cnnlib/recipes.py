@@ -330,8 +330,14 @@ HE2015_CIFAR_SIXTEENTH = dataclasses.replace(
     HE2015_CIFAR.shortened(iterations=4_000), name="he2015-cifar-sixteenth", pad=2, image_size=16
 )
 
-# The same schedule without augmentation on a fifth of the images: 51 passes, enough to learn them by heart.
-# What a network cannot fit here is not for want of time, and what it fits is not held back by changed images.
+# Four times as long: a quarter of the paper's iterations, 41 passes.
+HE2015_CIFAR_QUARTER = dataclasses.replace(
+    HE2015_CIFAR.shortened(iterations=16_000), name="he2015-cifar-quarter", pad=2, image_size=16
+)
+
+# A sixteenth once more, without augmentation and on a fifth of the images: 51 passes, enough to learn
+# them by heart. What a network cannot fit here is not for want of time, and what it fits is not held back by
+# changed images.
 HE2015_CIFAR_FIT = dataclasses.replace(
     HE2015_CIFAR_SIXTEENTH, name="he2015-cifar-fit", train_size=10_000, augmentation="none"
 )
@@ -553,6 +559,7 @@ RECIPES = {
         HE2015_CIFAR_WARM_UP,
         HE2015_CIFAR_REDUCED,
         HE2015_CIFAR_SIXTEENTH,
+        HE2015_CIFAR_QUARTER,
         HE2015_CIFAR_FIT,
         HE2015_CIFAR_FIT_WARM_UP,
         LENET5_MNIST,
