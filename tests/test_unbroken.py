@@ -31,3 +31,21 @@ FORMULA = r'<span class="math notranslate nohighlight">\(m - 1\)</span>'
 def test_what_belongs_together_stays_on_one_line(html, kept):
     page = "<nav>chapter 1</nav><article>{}</article><p>10 %</p>"
     assert unbroken.kept_together(page.format(html)) == page.format(kept)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("29,202 parameters\n", True),
+        ("wrong: 61.0 %\n40 % fewer &lt;multiplications&gt;\n", True),
+        ("    indented, and no column\n", True),
+        ("naive       97.5 M\nGoogLeNet    7.0 M\n", False),
+        ("layer\n-----------\nconv1\n", False),
+    ],
+)
+def test_printed_sentences_are_marked_and_columns_are_not(text, sentences):
+    page = (
+        '<article><div class="output stream highlight-myst-ansi notranslate{}"><div class="highlight"><pre>'
+        "<span></span>{}</pre></div></div></article>"
+    )
+    assert unbroken.kept_together(page.format("", text)) == page.format(" sentences" * sentences, text)

@@ -1,7 +1,8 @@
 """A Sphinx extension: what belongs together stays on one line.
 
 A browser may break a line between a formula and the full stop behind it, between a number and its unit, and
-behind every hyphen of a short name in code. On a phone it does so often.
+behind every hyphen of a short name in code. On a phone it does so often. What a cell prints it does not break
+at all: sentences get the class ``sentences`` here, so that it may, and columns do not.
 """
 
 import html
@@ -10,9 +11,7 @@ from pathlib import Path
 
 ARTICLE = re.compile(r"(<article\b.*?</article>)", re.DOTALL)
 # Text lies between these; what is inside them is left alone.
-LEFT_ALONE = re.compile(
-    r"<(pre|script|style|svg|code)\b.*?</\1>|<[^>]+>|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL
-)
+LEFT_ALONE = re.compile(r"<(pre|script|style|svg|code)\b.*?</\1>|<[^>]+>|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
 
 FORMULA = re.compile(
     r"""([(\[“‘]*)(<span\ class="math\ [^"]*">[^<]*</span>)((?:\ ?%)?[^\s<>&]{0,12})""", re.VERBOSE
@@ -21,6 +20,12 @@ NUMBER_AND_UNIT = re.compile(r"(?<=\d) (?=(?:%|[KMG]|ms|[MG]i?B)(?!\w))")
 NAME_AND_NUMBER = re.compile(r"\b([Cc]hapter|[Ss]ection|[Ee]quation|Table|Fig\.) (?=[\dIVX])")
 NUMBER_OF_A_FIGURE = re.compile(r"Fig\. [\d.]+ ")
 CODE = re.compile(r'<span class="pre">([^<]{4,})</span>')
+PRINTED = re.compile(
+    r'(<div class="output (?:stream|text_plain)\b[^"]*)("><div class="highlight"><pre>)(.*?)(?=</pre>)',
+    re.DOTALL,
+)
+TAG = re.compile("<[^>]+>")
+COLUMNS = re.compile(r"\S {2,}\S|-{10,}")
 # As many characters of code fit on a phone beside a bullet.
 SHORT = 22
 TIED = "\N{NO-BREAK SPACE}"
@@ -48,6 +53,13 @@ def code_kept(found):
     return "<wbr/>".join(f'<span class="{kind}">{part}</span>' for kind, part in zip(kinds, parts))
 
 
+def printed_kept(found):
+    """What a cell prints, marked if it has no columns."""
+    lines = html.unescape(TAG.sub("", found[3])).splitlines()
+    kind = "" if any(COLUMNS.search(line) for line in lines) else " sentences"
+    return found[1] + kind + found[2] + found[3]
+
+
 def kept_together(page):
     """The HTML of a page, its article with what belongs together on one line."""
 
@@ -57,7 +69,7 @@ def kept_together(page):
             parts += [text_kept(found[0][position : tag.start()]), tag[0]]
             position = tag.end()
         text = "".join(parts) + text_kept(found[0][position:])
-        return CODE.sub(code_kept, FORMULA.sub(formula_kept, text))
+        return PRINTED.sub(printed_kept, CODE.sub(code_kept, FORMULA.sub(formula_kept, text)))
 
     return ARTICLE.sub(article, page)
 
