@@ -623,8 +623,8 @@ EXPERIMENTS = {
         },
     ),
     # What else could be behind the order after the longer runs: as many steps on a fifth of the images, the
-    # plain network at the residual one's rate and without normalisation, and AlexNet with a response
-    # normalisation that is scaled to these pixels.
+    # plain network and the residual one at each other's rate, the plain one without normalisation, and AlexNet
+    # with a response normalisation that is scaled to these pixels.
     "comparison-controls": Experiment(
         "08-comparison",
         {
@@ -633,6 +633,7 @@ EXPERIMENTS = {
                 for label in ("LeNet-5", "ResNet 14")
             },
             "plain 14, rate 0.1": _longer("plain 14", 0.1),
+            "ResNet 14, rate 0.03": _longer("ResNet 14", 0.03),
             "plain 14, not normalised": _longer(
                 "plain 14", 0.03, batch_normalization=None, kernel_initializer="glorot_normal"
             ),

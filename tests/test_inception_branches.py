@@ -67,7 +67,8 @@ def test_a_contribution_is_a_share_of_what_moves_the_next_units():
     np.testing.assert_allclose(inception_branches.contributions(model, images), before, rtol=1e-4, atol=1e-6)
 
 
-def test_a_silenced_branch_has_its_mean_and_the_network_stays_as_it_was():
+def test_a_silenced_branch_has_its_mean_and_the_network_stays_as_it_was(monkeypatch):
+    monkeypatch.setattr(inception_branches, "DRAWS", 8)
     keras.utils.set_random_seed(0)
     model, images = network(), pictures()
     before = model.get_weights()
@@ -86,6 +87,11 @@ def test_a_silenced_branch_has_its_mean_and_the_network_stays_as_it_was():
     # Its mean is one picture for all: the scores are then the same for all images.
     constant = 100 * min(np.mean(labels != label) for label in set(labels))
     assert found["test_error"][1][2] == found["all_modules"][2] >= constant - 1e-6
+    # As many maps at random: of 4a two of eight, and only the two of its 5x5 matter; of 3a's nothing comes
+    # through but to them. One of the two missing is less than both.
+    random = np.array(found["random_maps"])
+    assert random.shape == (4, 8) and len(set(random[0])) > 1 and random.max() <= 100
+    assert np.all(random[1].mean() < found["all_modules"][2])
     assert found["maps"] == [[0.25, 0.375, 0.125, 0.25], [0.25] * 4]
     np.testing.assert_allclose(np.sum(found["activity"], axis=1), 1)
     maps = keras.Model(model.input, model.get_layer("inception_3a").output).predict(images, verbose=0)
@@ -112,6 +118,7 @@ def test_the_tool_records_branches(monkeypatch, tmp_path):
     monkeypatch.setenv("CNNLIB_RECORDS", str(tmp_path))
     digits = cnnlib.data.load("digits", size=16, channels=3)
     monkeypatch.setattr(cnnlib.data, "load", lambda *arguments, **options: digits)
+    monkeypatch.setattr(inception_branches, "DRAWS", 2)
     command = [
         "googlenet-reduced",
         "--recipe",

@@ -16,10 +16,12 @@ it finished, nothing is trained. What is found goes where ``cnnlib.records.measu
 - ``test_error``: percent of wrong images with the branch silenced: each of its maps is replaced by its mean
   over images and places, so that what it says of an image is gone and the level stays;
 
-and ``all_modules``, by branch, that error with the branch silenced in all modules at once;
-``intact``, that of the network as it is; ``images``, the number of test images of all this.
+and ``all_modules``, by branch, that error with the branch silenced in all modules at once; ``random_maps``,
+by branch, 20 such errors with as many maps silenced in each module, but drawn at random from all of the
+module's; ``intact``, that of the network as it is; ``images``, the number of test images of all this.
 """
 
+import itertools
 import sys
 
 import keras
@@ -32,6 +34,7 @@ from cnnlib.training import inputs
 
 TOOL = "inception_branches"
 IMAGES = 1000
+DRAWS = 20
 # The branches by the end of their last convolution's name.
 BRANCHES = ("1x1", "3x3", "5x5", "pool_proj")
 
@@ -145,25 +148,29 @@ def measure(model, images, labels):
         squares.append(float(np.square(maps, dtype="float64").sum()))
         means.append(maps.mean((0, 1, 2), dtype="float64"))
     squares = np.reshape(squares, (len(found), len(BRANCHES)))
-    means = {
-        (module, branch): means[len(BRANCHES) * row + column]
-        for row, module in enumerate(found)
-        for column, branch in enumerate(BRANCHES)
-    }
     counts = np.array([[convolution(model, m, b).filters for b in BRANCHES] for m in found])
+    means = np.split(np.concatenate(means), np.cumsum(counts.sum(axis=1))[:-1])  # of all maps, by module
     main = keras.Model(model.input, model.outputs[0])
 
     def error(silenced):
-        layers_ = [convolution(model, *place) for place in silenced]
+        """Percent wrong images if of the module at each row those maps are silenced for which it is true."""
+        layers_ = [convolution(model, found[row], branch) for row in silenced for branch in BRANCHES]
         before = [layer.get_weights() for layer in layers_]
-        for layer, place in zip(layers_, silenced):
+        parts = [
+            zip(*(np.split(of_maps, _borders(model, found[row])) for of_maps in (silent, means[row])))
+            for row, silent in silenced.items()
+        ]
+        for layer, (kernel, bias), (gone, mean) in zip(layers_, before, itertools.chain(*parts)):
             # No weights, and the mean, which is not negative behind a ReLU, for a bias.
-            layer.set_weights([np.zeros(layer.kernel.shape), means[place]])
+            layer.set_weights([np.where(gone, 0, kernel), np.where(gone, mean, bias)])
         scores = main.predict(images, batch_size=250, verbose=0)
         for layer, values in zip(layers_, before):
             layer.set_weights(values)
         return float(100 * np.mean(scores.argmax(-1) != labels))
 
+    rows, columns = range(len(found)), range(len(BRANCHES))
+    branch_of = [np.repeat(columns, counts[row]) for row in rows]  # each map's
+    draw = np.random.default_rng(0).permutation
     return {
         "modules": found,
         "branches": list(BRANCHES),
@@ -172,9 +179,13 @@ def measure(model, images, labels):
         "weights": weights(model),
         "activity": (squares / squares.sum(axis=1, keepdims=True)).tolist(),
         "contribution": contributions(model, images),
-        "test_error": [[error([(m, b)]) for b in BRANCHES] for m in found],
-        "all_modules": [error([(m, b) for m in found]) for b in BRANCHES],
-        "intact": error([]),
+        "test_error": [[error({row: branch_of[row] == column}) for column in columns] for row in rows],
+        "all_modules": [error({row: branch_of[row] == column for row in rows}) for column in columns],
+        "random_maps": [
+            [error({row: draw(branch_of[row] == column) for row in rows}) for _ in range(DRAWS)]
+            for column in columns
+        ],
+        "intact": error({}),
     }
 
 
