@@ -623,8 +623,8 @@ EXPERIMENTS = {
         },
     ),
     # What else could be behind the order after the longer runs: as many steps on a fifth of the images, the
-    # plain network and the residual one at each other's rate, the plain one without normalisation, and AlexNet
-    # with a response normalisation that is scaled to these pixels.
+    # plain network and the residual one at each other's rate, the plain one without normalisation, and
+    # AlexNet with a response normalisation that is scaled to these pixels.
     "comparison-controls": Experiment(
         "08-comparison",
         {
