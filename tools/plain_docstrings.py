@@ -35,6 +35,16 @@ def convert(app, what, name, subject, options, lines):
     lines[:] = to_rst(lines)
 
 
+def once(app, domain, kind, content):
+    """A function with an implementation a type has as many signatures; of equal ones the first stays."""
+    seen = set()
+    for signature in content.parent.children[:-1]:
+        if signature.astext() in seen:
+            content.parent.remove(signature)
+        seen.add(signature.astext())
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", convert, priority=400)
+    app.connect("object-description-transform", once)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
