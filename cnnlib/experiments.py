@@ -160,6 +160,7 @@ def _nin(recipe="lin2013-cifar-reduced", seeds=3, neck=16, head="global average"
 
 
 _LONGER = "lin2013-cifar-longer"
+_NO_NECK = [[5, 32, 32, 32, "max"], [5, 32, 32, 32, "average"], [3, 32, 32, None, "global average"]]
 _NO_1X1 = [[5, 32, "max"], [5, 32, "average"], [3, None, "global average"]]
 
 
@@ -476,14 +477,16 @@ EXPERIMENTS = {
             "without, not rectified": _nin(seeds=5, table=_NO_1X1, map_activation=None),
         },
     ),
-    # The same for five times as many passes; "with" has a neck of 16 maps, so also one without a neck.
+    # The same for five times as many passes. "With" has a neck of 16 maps, so also one whose narrowest layer
+    # has 24, and one without a neck.
     "nin-1x1-longer": Experiment(
         "05-one-by-one",
         {
             "with 1x1 layers": _nin(_LONGER, seeds=5),
             "without": _nin(_LONGER, seeds=5, table=_NO_1X1),
             "with, not rectified": _nin(_LONGER, seeds=5, map_activation=None),
-            "with, no neck, not rectified": _nin(_LONGER, seeds=5, neck=32, map_activation=None),
+            "with, neck of 24, not rectified": _nin(_LONGER, seeds=5, neck=32, map_activation=None),
+            "with, no neck, not rectified": _nin(_LONGER, seeds=5, table=_NO_NECK, map_activation=None),
             "without, not rectified": _nin(_LONGER, seeds=5, table=_NO_1X1, map_activation=None),
         },
     ),
