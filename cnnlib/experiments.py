@@ -515,7 +515,7 @@ EXPERIMENTS = {
         None,
         {
             f"{kind} {depth}": Arm(f"{KINDS[kind]}{depth}", "he2015-cifar-quarter", HALF, seeds)
-            for kind, seeds in (("residual", 3), ("plain", 1))
+            for kind, seeds in (("residual", 5), ("plain", 1))
             for depth in (56, 20)
         },
     ),
