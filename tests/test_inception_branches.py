@@ -1,6 +1,7 @@
 """The tool that records what each branch of an inception module is used for."""
 
 import dataclasses
+import types
 
 import inception_branches
 import keras
@@ -87,11 +88,12 @@ def test_a_silenced_branch_has_its_mean_and_the_network_stays_as_it_was(monkeypa
     # Its mean is one picture for all: the scores are then the same for all images.
     constant = 100 * min(np.mean(labels != label) for label in set(labels))
     assert found["test_error"][1][2] == found["all_modules"][2] >= constant - 1e-6
-    # As many maps at random: of 4a two of eight, and only the two of its 5x5 matter; of 3a's nothing comes
-    # through but to them. One of the two missing is less than both.
     random = np.array(found["random_maps"])
     assert random.shape == (4, 8) and len(set(random[0])) > 1 and random.max() <= 100
-    assert np.all(random[1].mean() < found["all_modules"][2])
+    with monkeypatch.context() as patch:  # a draw that leaves the branch's own maps where they are
+        patch.setattr(np.random, "default_rng", lambda seed: types.SimpleNamespace(permutation=np.copy))
+        drawn = inception_branches.measure(model, images, labels)
+    assert drawn["random_maps"] == [[error] * 8 for error in drawn["all_modules"]]
     assert found["maps"] == [[0.25, 0.375, 0.125, 0.25], [0.25] * 4]
     np.testing.assert_allclose(np.sum(found["activity"], axis=1), 1)
     maps = keras.Model(model.input, model.get_layer("inception_3a").output).predict(images, verbose=0)
