@@ -69,12 +69,12 @@ def main():
     parser.add_argument("--seconds", type=float, default=5, help="for how long each figure is dragged")
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("_build"), help="the built book")
     options = parser.parse_args()
-    chromium = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-    if chromium is None:
-        raise SystemExit("No Chromium on the path.")
     html = (options.build / "html").resolve()
     if not (html / "index.html").is_file():
         raise SystemExit(f"--build: expected a built book, found no {html}/index.html; run: make book")
+    chromium = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+    if chromium is None:
+        raise SystemExit("No Chromium on the path.")
     from playwright.sync_api import sync_playwright
 
     print("figure        frames/s   longest, ms   late   a frame's work, ms   moves/s")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "training.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+SCRIPT = BENCHMARKS / "training.py"
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +44,9 @@ def test_one_round_runs():
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "images/s" in done.stdout and "input:" in done.stdout
+
+
+def test_frames_need_a_built_book(tmp_path):
+    command = [sys.executable, BENCHMARKS / "frames.py", "--build", tmp_path]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and f"expected a built book, found no {tmp_path}" in done.stderr
