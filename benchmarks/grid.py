@@ -148,17 +148,20 @@ def killed(options):
     """Kill a worker every few seconds; all records are there in the end, each as made alone."""
     import psutil
 
+    def is_worker(process):
+        try:
+            return "spawn_main" in " ".join(process.cmdline())
+        except psutil.Error:  # it has ended
+            return False
+
+    os.environ.update(ONE_THREAD)  # as the workers have: more threads add up in another order
     jobs = [(ARM, seed) for seed in range(options.runs)]
     kills, over_ = [], threading.Event()
     generator = random.Random(0)
 
     def kill():
         while not over_.wait(generator.uniform(5, 15)):
-            workers = [
-                process
-                for process in psutil.Process().children(recursive=True)
-                if "spawn_main" in " ".join(process.cmdline())
-            ]
+            workers = [*filter(is_worker, psutil.Process().children(recursive=True))]
             if workers:
                 generator.choice(workers).kill()
                 kills.append(1)
