@@ -149,8 +149,11 @@ def killed(options):
     import psutil
 
     def is_worker(process):
+        """Started by the grid, and long enough ago to be at work: a cluster whose worker dies while it starts
+        is none."""
         try:
-            return "spawn_main" in " ".join(process.cmdline())
+            at_work = time.time() - process.create_time() > 20  # seconds
+            return at_work and "spawn_main" in " ".join(process.cmdline())
         except psutil.Error:  # it has ended
             return False
 
