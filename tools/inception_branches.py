@@ -40,9 +40,7 @@ BRANCHES = ("1x1", "3x3", "5x5", "pool_proj")
 
 
 def main(arguments=None):
-    parser = measuring.parser(TOOL, __doc__)
-    measuring.add_training(parser)
-    return measuring.each_seed(TOOL, parser.parse_args(arguments), record)
+    return measuring.of_trained(TOOL, __doc__, record, arguments)
 
 
 def record(options, seed):

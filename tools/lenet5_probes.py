@@ -33,9 +33,7 @@ STILL_WRONG = 0.5
 
 
 def main(arguments=None):
-    parser = measuring.parser(TOOL, __doc__)
-    measuring.add_training(parser)
-    return measuring.each_seed(TOOL, parser.parse_args(arguments), record)
+    return measuring.of_trained(TOOL, __doc__, record, arguments)
 
 
 def record(options, seed):

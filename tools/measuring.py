@@ -82,3 +82,10 @@ def each_seed(tool: str, options: argparse.Namespace, record) -> int:
         print(f"{tool}: error: {reason}", file=sys.stderr)
         return 2
     return 0
+
+
+def of_trained(tool: str, description: str, record, arguments=None) -> int:
+    """All of a tool that looks into trained runs: ``each_seed`` with the arguments of ``trained``."""
+    made = parser(tool, description)
+    add_training(made)
+    return each_seed(tool, made.parse_args(arguments), record)
