@@ -55,7 +55,7 @@ serve: book  ## build the book and serve it on this machine, PORT=8000
 	@echo "The book is at http://localhost:$(PORT)/ until you press Ctrl-C."
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory "$(HTML)" $(PORT)
 
-check: lint  ## lint and the unit tests that train nothing: a minute and a half, for everyday work
+check: lint  ## lint and the unit tests that train nothing: three to four minutes, for everyday work
 	$(PYTEST) $(AT_ONCE) tests --ignore=tests/pages -m "not slow"
 
 test: lint  ## lint, unit tests, and every notebook of the book run and compared
